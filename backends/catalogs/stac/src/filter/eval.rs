@@ -1,0 +1,237 @@
+//! Whether an item fulfils a condition.
+
+use std::{borrow::Cow, cmp::Ordering};
+
+use cube_core::TimeValue;
+use geo::Intersects;
+use serde_json::Value;
+
+use super::{Comparison, Expr, Operand, Relation};
+use crate::{item::Item, patch::Facts, time};
+
+/// The value of a property or of a literal.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalar<'a> {
+    Text(Cow<'a, str>),
+    Number(f64),
+    Bool(bool),
+    Instant(TimeValue),
+    Interval(Option<TimeValue>, Option<TimeValue>),
+    Geometry(Cow<'a, geojson::Geometry>),
+    List(&'a Vec<Value>),
+}
+
+impl Expr {
+    /// True, false, or neither when a property is missing.
+    pub(crate) fn evaluate(&self, item: &Item, facts: &Facts) -> Option<bool> {
+        let value = |o| scalar(o, item, facts);
+        match self {
+            Self::Always(b) => Some(*b),
+            Self::And(all) => all.iter().map(|e| e.evaluate(item, facts)).fold(Some(true), |acc, v| match (acc, v) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            }),
+            Self::Or(all) => all.iter().map(|e| e.evaluate(item, facts)).fold(Some(false), |acc, v| match (acc, v) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            }),
+            Self::Not(e) => e.evaluate(item, facts).map(|b| !b),
+            Self::Compare(c, a, b) => compare(*c, &value(a)?, &value(b)?),
+            Self::In(a, list) => {
+                let a = value(a)?;
+                Some(list.iter().filter_map(value).any(|b| compare(Comparison::Equal, &a, &b) == Some(true)))
+            }
+            Self::Between(a, low, high) => {
+                let a = value(a)?;
+                Some(compare(Comparison::GreaterEqual, &a, &value(low)?)? && compare(Comparison::LessEqual, &a, &value(high)?)?)
+            }
+            Self::Like(a, pattern) => {
+                let folded = matches!(a, Operand::CaseInsensitive(_));
+                let pattern = if folded { pattern.to_lowercase() } else { pattern.clone() };
+                value(a)?.text().map(|t| like(&t.chars().collect::<Vec<_>>(), &pattern.chars().collect::<Vec<_>>()))
+            }
+            Self::IsNull(a) => Some(value(a).is_none()),
+            Self::Intersects(a, b) => intersects(&value(a)?, &value(b)?),
+            Self::Temporal(r, a, b) => relate(*r, value(a)?.span()?, value(b)?.span()?),
+        }
+    }
+
+    /// The properties that it asks for.
+    pub(crate) fn properties(&self, into: &mut Vec<String>) {
+        let mut operand = |o: &Operand| {
+            let mut o = o;
+            while let Operand::CaseInsensitive(inner) = o {
+                o = inner;
+            }
+            if let Operand::Property(name) = o {
+                into.push(name.clone());
+            }
+        };
+        match self {
+            Self::Always(_) => {}
+            Self::And(all) | Self::Or(all) => all.iter().for_each(|e| e.properties(into)),
+            Self::Not(e) => e.properties(into),
+            Self::Compare(_, a, b) | Self::Intersects(a, b) | Self::Temporal(_, a, b) => [a, b].into_iter().for_each(operand),
+            Self::In(a, list) => std::iter::once(a).chain(list).for_each(operand),
+            Self::Between(a, b, c) => [a, b, c].into_iter().for_each(operand),
+            Self::Like(a, _) | Self::IsNull(a) => operand(a),
+        }
+    }
+}
+
+/// A property of an item: `id`, `collection`, `geometry`, times, or one of its `properties`, with or without that word before it.
+pub(crate) fn property<'a>(name: &str, item: &'a Item, facts: &'a Facts) -> Option<Scalar<'a>> {
+    let name = name.strip_prefix("properties.").unwrap_or(name);
+    match name {
+        "id" => Some(Scalar::Text(item.id().into())),
+        "collection" => Some(Scalar::Text(item.collection().into())),
+        "geometry" => facts.outline.footprint.as_ref().map(|g| Scalar::Geometry(Cow::Borrowed(g))),
+        "datetime" => match (item.property("datetime"), facts.when.interval, facts.when.nominal) {
+            (None, Some((start, end)), _) => Some(Scalar::Interval(Some(start), Some(end))),
+            (_, _, nominal) => nominal.map(Scalar::Instant),
+        },
+        _ => Scalar::of(item.property(name).or_else(|| nested(item, name))?),
+    }
+}
+
+/// `a.b` is the member `b` of the property `a`.
+fn nested<'a>(item: &'a Item, name: &str) -> Option<&'a Value> {
+    let (first, rest) = name.split_once('.')?;
+    rest.split('.').try_fold(item.property(first)?, |v, part| v.get(part)).filter(|v| !v.is_null())
+}
+
+impl<'a> Scalar<'a> {
+    pub(crate) fn of(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::String(s) => Some(Self::Text(s.as_str().into())),
+            Value::Number(n) => n.as_f64().map(Self::Number),
+            Value::Bool(b) => Some(Self::Bool(*b)),
+            Value::Array(list) => Some(Self::List(list)),
+            Value::Object(_) => serde_json::from_value(value.clone()).ok().map(|g| Self::Geometry(Cow::Owned(g))),
+            Value::Null => None,
+        }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(t) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// `None` when the two are of kinds that have no order between them. A text is a time, or a number, beside one.
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.partial_cmp(b),
+            (Self::Bool(a), Self::Bool(b)) => Some(a.cmp(b)),
+            (Self::Text(a), Self::Text(b)) => match (time::parse(a), time::parse(b)) {
+                // `…:00Z` and `…:00.000Z` are one instant.
+                (Some(a), Some(b)) => Some(a.cmp(&b)),
+                _ => Some(a.cmp(b)),
+            },
+            (Self::Instant(a), Self::Instant(b)) => Some(a.cmp(b)),
+            (Self::Instant(a), Self::Text(b)) => Some(a.cmp(&time::parse(b)?)),
+            (Self::Text(a), Self::Instant(b)) => Some(time::parse(a)?.cmp(b)),
+            (Self::Number(a), Self::Text(b)) => a.partial_cmp(&b.parse().ok()?),
+            (Self::Text(a), Self::Number(b)) => a.parse::<f64>().ok()?.partial_cmp(b),
+            (Self::Interval(..), _) | (_, Self::Interval(..)) => {
+                let ((a0, a1), (b0, b1)) = (self.span()?, other.span()?);
+                if a1.is_some() && b0.is_some() && a1 < b0 {
+                    Some(Ordering::Less)
+                } else if b1.is_some() && a0.is_some() && b1 < a0 {
+                    Some(Ordering::Greater)
+                } else {
+                    Some(Ordering::Equal)
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// First and last instant.
+    fn span(&self) -> Option<(Option<TimeValue>, Option<TimeValue>)> {
+        match self {
+            Self::Instant(t) => Some((Some(*t), Some(*t))),
+            Self::Interval(a, b) => Some((*a, *b)),
+            Self::Text(t) => time::parse(t).map(|t| (Some(t), Some(t))),
+            _ => None,
+        }
+    }
+}
+
+fn scalar<'a>(o: &'a Operand, item: &'a Item, facts: &'a Facts) -> Option<Scalar<'a>> {
+    match o {
+        Operand::Property(name) => property(name, item, facts),
+        Operand::Text(t) => Some(Scalar::Text(t.as_str().into())),
+        Operand::Number(n) => Some(Scalar::Number(*n)),
+        Operand::Bool(b) => Some(Scalar::Bool(*b)),
+        Operand::Instant(t) => Some(Scalar::Instant(*t)),
+        Operand::Interval(a, b) => Some(Scalar::Interval(*a, *b)),
+        Operand::Geometry(g) => Some(Scalar::Geometry(Cow::Borrowed(g))),
+        Operand::CaseInsensitive(inner) => match scalar(inner, item, facts)? {
+            Scalar::Text(t) => Some(Scalar::Text(t.to_lowercase().into())),
+            other => Some(other),
+        },
+    }
+}
+
+fn compare(c: Comparison, a: &Scalar<'_>, b: &Scalar<'_>) -> Option<bool> {
+    let order = a.compare(b);
+    Some(match c {
+        Comparison::Equal => order.is_some_and(Ordering::is_eq),
+        Comparison::NotEqual => !order.is_some_and(Ordering::is_eq),
+        Comparison::Less => order?.is_lt(),
+        Comparison::LessEqual => order?.is_le(),
+        Comparison::Greater => order?.is_gt(),
+        Comparison::GreaterEqual => order?.is_ge(),
+    })
+}
+
+type Span = (Option<TimeValue>, Option<TimeValue>);
+
+fn relate(r: Relation, a: Span, b: Span) -> Option<bool> {
+    // An end that is open lies beyond every instant.
+    let before = |end: Option<TimeValue>, start: Option<TimeValue>| end.zip(start).is_some_and(|(e, s)| e < s);
+    Some(match r {
+        Relation::Intersects => !before(a.1, b.0) && !before(b.1, a.0),
+        Relation::Before => before(a.1, b.0),
+        Relation::After => before(b.1, a.0),
+        Relation::During => {
+            let starts = b.0.is_none() || a.0.is_some_and(|s| b.0 < Some(s));
+            let ends = b.1.is_none() || a.1.is_some_and(|e| Some(e) < b.1);
+            starts && ends
+        }
+    })
+}
+
+fn intersects(a: &Scalar<'_>, b: &Scalar<'_>) -> Option<bool> {
+    let (Scalar::Geometry(a), Scalar::Geometry(b)) = (a, b) else { return None };
+    let geometry = |g: &geojson::Geometry| geo::Geometry::<f64>::try_from(g).ok();
+    Some(geometry(a)?.intersects(&geometry(b)?))
+}
+
+/// `%` any text, `_` one character, `\` takes the next as it is. Linear in memory, and never worse than the product of lengths.
+fn like(text: &[char], pattern: &[char]) -> bool {
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    let mut p = pattern.iter();
+    while let Some(&c) = p.next() {
+        let mut next = vec![false; text.len() + 1];
+        if c == '%' {
+            let mut any = false;
+            for (i, r) in reached.iter().enumerate() {
+                any |= r;
+                next[i] = any;
+            }
+        } else {
+            let (literal, wild) = if c == '\\' { (*p.next().unwrap_or(&'\\'), false) } else { (c, c == '_') };
+            for (i, t) in text.iter().enumerate() {
+                next[i + 1] = reached[i] && (wild || *t == literal);
+            }
+        }
+        reached = next;
+    }
+    reached[text.len()]
+}

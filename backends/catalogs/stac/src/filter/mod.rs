@@ -1,0 +1,123 @@
+//! Filters over the properties of items: CQL2 (JSON and text) and STAC's `query` extension, read into one expression.
+//!
+//! Understood are: `=`, `<>`, `<`, `<=`, `>`, `>=`, `and`, `or`, `not`, `in`, `between`, `like`, `isNull`, `casei`, `s_intersects`
+//! (also as `intersects`), `t_intersects`, `t_before`, `t_after`, `t_during`, and properties, numbers, texts, booleans,
+//! `timestamp`, `date`, `interval`, GeoJSON or WKT geometries and `bbox`. Anything else is refused by name.
+//!
+//! As in SQL, a comparison with a property that an item lacks is neither true nor false, and such an item is not found.
+
+mod eval;
+mod json;
+mod query;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use cube_backend::{Error, Kind, Result};
+use serde_json::Value;
+
+pub(crate) use query::{QueryFilter, query, query_as_cql2};
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Expr {
+    Always(bool),
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+    Compare(Comparison, Operand, Operand),
+    In(Operand, Vec<Operand>),
+    Between(Operand, Operand, Operand),
+    /// `%` stands for any text, `_` for one character, `\` for the next character itself.
+    Like(Operand, String),
+    IsNull(Operand),
+    Intersects(Operand, Operand),
+    Temporal(Relation, Operand, Operand),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Relation {
+    Intersects,
+    Before,
+    After,
+    During,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Operand {
+    Property(String),
+    Text(String),
+    Number(f64),
+    Bool(bool),
+    Instant(cube_core::TimeValue),
+    /// Both ends belong to it; an open end is `None`.
+    Interval(Option<cube_core::TimeValue>, Option<cube_core::TimeValue>),
+    Geometry(geojson::Geometry),
+    /// Compared without regard to case.
+    CaseInsensitive(Box<Operand>),
+}
+
+impl Comparison {
+    const ALL: [(&'static str, Self); 6] =
+        [("=", Self::Equal), ("<>", Self::NotEqual), ("<", Self::Less), ("<=", Self::LessEqual), (">", Self::Greater), (">=", Self::GreaterEqual)];
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, c)| *c)
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, c)| *c == self).map_or("=", |(name, _)| name)
+    }
+}
+
+impl Relation {
+    const ALL: [(&'static str, Self); 4] = [("t_intersects", Self::Intersects), ("t_before", Self::Before), ("t_after", Self::After), ("t_during", Self::During)];
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, r)| *r)
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, r)| *r == self).map_or("t_intersects", |(name, _)| name)
+    }
+}
+
+/// Reads a filter as text or JSON; a JSON text in a string is JSON.
+///
+/// # Errors
+/// What is not CQL2 is [`Kind::Invalid`]; what is CQL2 and not understood here is [`Kind::Unsupported`], by name.
+pub(crate) fn parse(filter: &Value) -> Result<Expr> {
+    match filter {
+        Value::String(s) if s.trim_start().starts_with('{') => {
+            let value = serde_json::from_str(s).map_err(|e| Error::new(Kind::Invalid, format!("the filter `{s}` is not JSON")).with_source(e))?;
+            json::parse(&value)
+        }
+        Value::String(s) => text::parse(s),
+        other => json::parse(other),
+    }
+}
+
+/// The JSON form of a condition, for services that take no text.
+pub(crate) fn to_json(e: &Expr) -> Value {
+    json::write(e)
+}
+
+fn invalid(what: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Invalid, format!("the filter cannot be understood: {what}"))
+        .with_hint("write for example `eo:cloud_cover < 20 AND platform = 'sentinel-2a'`, or the same as CQL2 JSON")
+}
+
+fn unsupported(name: &str) -> Error {
+    Error::unsupported(format!("the filter uses `{name}`, which cannot be evaluated here"))
+        .with_hint("use comparisons, and, or, not, in, between, like, isNull, casei, s_intersects, t_intersects, t_before, t_after, t_during")
+}

@@ -1,0 +1,189 @@
+//! The columns that a set of items needs: types found by looking at every item, and items brought into that form.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
+use geojson::Geometry;
+use serde_json::{Map, Value, json};
+
+use super::{JSON_EXTENSION, wkb};
+use crate::{item::Item, time};
+
+/// Members that one object may have before it is kept as JSON rather than as columns: a file of a million columns opens nowhere.
+const MOST_MEMBERS: usize = 1000;
+/// Members of the item itself; a property of such a name cannot be kept.
+const MEMBERS: [&str; 9] = ["type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "links", "assets", "collection"];
+/// Properties that the specification wants as timestamps.
+const TIMES: [&str; 8] = ["datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires", "unpublished"];
+const SIDES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
+
+/// The type that holds every value that was seen in one place.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) enum Kind {
+    /// Nothing but null.
+    #[default]
+    Nothing,
+    Bool,
+    Int,
+    Float,
+    Text,
+    Time,
+    List(Box<Kind>),
+    Object(BTreeMap<String, Kind>),
+    /// Values that have no common type: JSON in a text.
+    Json,
+}
+
+impl Kind {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Nothing,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(n) if n.is_i64() => Self::Int,
+            Value::Number(_) => Self::Float,
+            Value::String(_) => Self::Text,
+            Value::Array(list) => Self::List(Box::new(list.iter().map(Self::of).fold(Self::Nothing, Self::merge))),
+            Value::Object(map) => Self::Object(map.iter().map(|(k, v)| (k.clone(), Self::of(v))).collect()),
+        }
+    }
+
+    fn merge(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, k) | (k, Self::Nothing) => k,
+            (a, b) if a == b => a,
+            (Self::Int, Self::Float) | (Self::Float, Self::Int) => Self::Float,
+            (Self::Time, Self::Text) | (Self::Text, Self::Time) => Self::Text,
+            (Self::List(a), Self::List(b)) => Self::List(Box::new(a.merge(*b))),
+            (Self::Object(mut a), Self::Object(b)) => {
+                for (name, kind) in b {
+                    let known = a.remove(&name).unwrap_or_default();
+                    a.insert(name, known.merge(kind));
+                }
+                if a.len() > MOST_MEMBERS { Self::Json } else { Self::Object(a) }
+            }
+            _ => Self::Json,
+        }
+    }
+
+    /// The Arrow field; `None` where there is nothing to keep.
+    fn field(&self, name: &str) -> Option<Field> {
+        let data = match self {
+            Self::Nothing => return None,
+            Self::Bool => DataType::Boolean,
+            Self::Int => DataType::Int64,
+            Self::Float => DataType::Float64,
+            Self::Text => DataType::Utf8,
+            Self::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            // A list that was always empty still has to be told from none.
+            Self::List(inner) => DataType::List(Arc::new(inner.field("element").unwrap_or_else(|| Field::new("element", DataType::Utf8, true)))),
+            Self::Object(members) => {
+                let fields: Vec<Field> = members.iter().filter_map(|(n, k)| k.field(n)).collect();
+                if fields.is_empty() {
+                    return None;
+                }
+                DataType::Struct(fields.into())
+            }
+            Self::Json => {
+                let extension = [("ARROW:extension:name".to_owned(), JSON_EXTENSION.to_owned())];
+                return Some(Field::new(name, DataType::Utf8, true).with_metadata(std::collections::HashMap::from(extension)));
+            }
+        };
+        Some(Field::new(name, data, true))
+    }
+
+    /// A value in the form that its column takes.
+    fn fit(&self, value: Value) -> Value {
+        match (self, value) {
+            (_, Value::Null) | (Self::Nothing, _) => Value::Null,
+            (Self::Json, v) => v.to_string().into(),
+            (Self::Time, v) => v.as_str().and_then(time::parse).map_or(Value::Null, |t| time::text(t).into()),
+            (Self::List(inner), Value::Array(list)) => list.into_iter().map(|v| inner.fit(v)).collect(),
+            (Self::Object(members), Value::Object(map)) => {
+                map.into_iter().filter_map(|(k, v)| members.get(&k).map(|kind| kind.fit(v)).filter(|v| !v.is_null()).map(|v| (k, v))).collect::<Map<_, _>>().into()
+            }
+            (_, v) => v,
+        }
+    }
+}
+
+/// What has been learned of the items of an index.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    properties: BTreeMap<String, Kind>,
+    assets: Kind,
+    links: Kind,
+    /// GeoJSON names of the geometries.
+    pub(super) geometry_types: std::collections::BTreeSet<String>,
+}
+
+impl Columns {
+    /// Learns from one item.
+    pub(super) fn learn(&mut self, item: &Item) {
+        for (name, value) in properties(item) {
+            let kind = if TIMES.contains(&name.as_str()) && value.as_str().is_some_and(|t| time::parse(t).is_some()) { Kind::Time } else { Kind::of(value) };
+            let known = self.properties.remove(name).unwrap_or_default();
+            self.properties.insert(name.clone(), known.merge(kind));
+        }
+        let of = |name: &str| item.0.get(name).map(Kind::of).unwrap_or_default();
+        self.assets = std::mem::take(&mut self.assets).merge(of("assets"));
+        self.links = std::mem::take(&mut self.links).merge(of("links"));
+        if let Some(name) = item.0.get("geometry").and_then(|g| g.get("type")).and_then(Value::as_str) {
+            self.geometry_types.insert(name.to_owned());
+        }
+    }
+
+    /// The columns of the file: those that the specification wants, then the properties.
+    pub(super) fn schema(&self) -> Schema {
+        let text = |name: &str| Field::new(name, DataType::Utf8, true);
+        let list = |name: &str, inner: DataType| Field::new(name, DataType::List(Arc::new(Field::new("element", inner, true))), true);
+        let link = DataType::Struct(["href", "rel", "title", "type"].map(text).to_vec().into());
+        let sides: Fields = SIDES.iter().map(|s| Arc::new(Field::new(*s, DataType::Float64, true)) as FieldRef).collect();
+        let nothing = Field::new("assets", DataType::Struct(vec![Field::new("none", DataType::Struct(vec![text("href")].into()), true)].into()), true);
+        let mut fields = vec![
+            text("type"),
+            text("stac_version"),
+            list("stac_extensions", DataType::Utf8),
+            text("id"),
+            text("collection"),
+            Field::new("geometry", DataType::Binary, true),
+            Field::new("bbox", DataType::Struct(sides), true),
+            Kind::Time.field("datetime").unwrap_or_else(|| text("datetime")),
+            self.links.field("links").filter(|f| !matches!(f.data_type(), DataType::List(inner) if inner.data_type() == &DataType::Utf8)).unwrap_or_else(|| list("links", link)),
+            self.assets.field("assets").unwrap_or(nothing),
+        ];
+        fields.extend(self.properties.iter().filter(|(name, _)| *name != "datetime").filter_map(|(name, kind)| kind.field(name)));
+        Schema::new(fields)
+    }
+
+    /// An item as a row of these columns, binary as hexadecimal digits.
+    pub(super) fn row(&self, item: &Item) -> Map<String, Value> {
+        let geometry = item.0.get("geometry").filter(|g| !g.is_null()).and_then(|g| serde_json::from_value::<Geometry>(g.clone()).ok());
+        let hex = |bytes: Vec<u8>| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let get = |name: &str| item.0.get(name).cloned().unwrap_or(Value::Null);
+        let mut row: Map<String, Value> = properties(item).filter_map(|(k, v)| Some((k.clone(), self.properties.get(k)?.fit(v.clone())))).filter(|(_, v)| !v.is_null()).collect();
+        let datetime = item.text("datetime").and_then(time::parse).map_or(Value::Null, |t| time::text(t).into());
+        row.extend([
+            ("datetime".to_owned(), datetime),
+            ("type".to_owned(), "Feature".into()),
+            ("stac_version".to_owned(), item.0.get("stac_version").and_then(Value::as_str).unwrap_or("1.0.0").into()),
+            ("stac_extensions".to_owned(), if get("stac_extensions").is_array() { get("stac_extensions") } else { json!([]) }),
+            ("id".to_owned(), item.id().into()),
+            ("collection".to_owned(), item.collection().into()),
+            ("geometry".to_owned(), geometry.map_or(Value::Null, |g| hex(wkb::write(&g)).into())),
+            ("bbox".to_owned(), bbox(item)),
+            ("links".to_owned(), if get("links").is_array() { self.links.fit(get("links")) } else { json!([]) }),
+            ("assets".to_owned(), self.assets.fit(get("assets"))),
+        ]);
+        row
+    }
+}
+
+fn properties(item: &Item) -> impl Iterator<Item = (&String, &Value)> {
+    item.0.get("properties").and_then(Value::as_object).into_iter().flatten().filter(|(name, _)| !MEMBERS.contains(&name.as_str()) && !name.is_empty())
+}
+
+/// The stated box, else that of the outline.
+fn bbox(item: &Item) -> Value {
+    let outline = || crate::outline::Outline::of(item, &cube_core::SourceGrid::default()).bbox;
+    item.bbox().or_else(outline).map_or(Value::Null, |sides| SIDES.iter().zip(sides).map(|(name, side)| ((*name).to_owned(), json!(side))).collect::<Map<_, _>>().into())
+}

@@ -1,0 +1,148 @@
+//! Writing stac-geoparquet, spatially packed.
+//!
+//! Items arrive in any order and number. They are first set down, compressed, in a temporary file beside the result, while the types of
+//! the columns are learned and 32 bytes of each are kept (its place on Hilbert's curve, its time, where it lies); then they are read back in
+//! order and written, a row group at a time. So memory holds 32 bytes an item and one row group.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Read, Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use cube_backend::{Error, Kind, Result};
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::{metadata::KeyValue, properties::WriterProperties},
+};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use super::{hilbert, schema::Columns};
+use crate::{collection_file::io_error, item::Item, outline::Outline, patch::Facts};
+
+/// Rows of a row group, as the specification proposes (5,000 to 10,000).
+const ROW_GROUP: usize = 8192;
+/// Rows of a page: what is decoded for one row that is wanted.
+const PAGE: usize = 512;
+/// Rows that are brought into columns at once.
+const BATCH: usize = 1024;
+
+/// Items on their way into an index.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    file: BufWriter<File>,
+    end: u64,
+    entries: Vec<Entry>,
+    columns: Columns,
+    extent: Option<[f64; 4]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    place: u64,
+    time: i64,
+    offset: u64,
+    length: u32,
+}
+
+impl Spool {
+    /// A place for items, in a folder.
+    pub(crate) fn new(folder: &Path) -> Result<Self> {
+        let file = tempfile::tempfile_in(folder).map_err(|e| io_error(&folder.display().to_string(), e))?;
+        Ok(Self { file: BufWriter::with_capacity(1 << 20, file), end: 0, entries: Vec::new(), columns: Columns::default(), extent: None })
+    }
+
+    /// Sets one item down.
+    pub(crate) fn add(&mut self, item: &Item) -> Result<()> {
+        self.columns.learn(item);
+        let facts = Facts::of(item)?;
+        let Outline { bbox, .. } = facts.outline;
+        if let Some([w, s, e, n]) = bbox {
+            let (w, e) = if w > e { (-180.0, 180.0) } else { (w, e) };
+            self.extent = Some(self.extent.map_or([w, s, e, n], |x| [x[0].min(w), x[1].min(s), x[2].max(e), x[3].max(n)]));
+        }
+        let bytes = serde_json::to_vec(item).ok().and_then(|text| zstd::bulk::compress(&text, 1).ok());
+        let bytes = bytes.ok_or_else(|| Error::new(Kind::Invalid, format!("item `{}` cannot be set down", item.patch_id())))?;
+        let length = u32::try_from(bytes.len()).map_err(|_| Error::new(Kind::Invalid, format!("item `{}` is larger than 4 GiB", item.patch_id())))?;
+        self.file.write_all(&bytes).map_err(spool_error)?;
+        self.entries.push(Entry { place: hilbert::key(bbox), time: facts.when.nominal.map_or(i64::MAX, |t| t.0), offset: self.end, length });
+        self.end += u64::from(length);
+        Ok(())
+    }
+
+    fn items(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// Writes what was set down to a file, which appears when it is whole. Answers the number of items.
+pub(crate) fn write(mut spool: Spool, path: &Path) -> Result<usize> {
+    let name = path.display().to_string();
+    let failed = |e: parquet::errors::ParquetError| Error::new(Kind::Unavailable, format!("`{name}` cannot be written")).with_source(e);
+    spool.file.flush().map_err(spool_error)?;
+    spool.entries.sort_unstable();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut out = NamedTempFile::new_in(folder).map_err(|e| io_error(&name, e))?;
+    let schema: SchemaRef = Arc::new(spool.columns.schema());
+    let mut writer = ArrowWriter::try_new(BufWriter::new(out.as_file_mut()), Arc::clone(&schema), Some(properties(&spool))).map_err(failed)?;
+    let items = spool.items();
+    let entries = std::mem::take(&mut spool.entries);
+    let source = spool.file.get_mut();
+    for chunk in entries.chunks(BATCH) {
+        writer.write(&batch(chunk, source, &spool.columns, &schema)?).map_err(failed)?;
+    }
+    writer.close().map_err(failed)?;
+    out.as_file_mut().sync_all().map_err(|e| io_error(&name, e))?;
+    out.persist(path).map_err(|e| io_error(&name, e.error))?;
+    crate::index::as_others_may_read(path);
+    Ok(items)
+}
+
+fn batch(entries: &[Entry], source: &mut File, columns: &Columns, schema: &SchemaRef) -> Result<RecordBatch> {
+    let mut decoder = arrow_json::ReaderBuilder::new(Arc::clone(schema)).with_batch_size(entries.len()).build_decoder().map_err(column_error)?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let mut bytes = vec![0; entry.length as usize];
+        source.seek(SeekFrom::Start(entry.offset)).and_then(|_| source.read_exact(&mut bytes)).map_err(spool_error)?;
+        let text = zstd::stream::decode_all(bytes.as_slice()).map_err(spool_error)?;
+        let item: Item = serde_json::from_slice(&text).map_err(|e| Error::corrupt("the temporary file of the index changed while it was read").with_source(e))?;
+        rows.push(columns.row(&item));
+    }
+    decoder.serialize(&rows).map_err(column_error)?;
+    decoder.flush().map_err(column_error)?.ok_or_else(|| Error::corrupt("a batch of the index has no rows"))
+}
+
+fn properties(spool: &Spool) -> WriterProperties {
+    let types: Vec<&String> = spool.columns.geometry_types.iter().collect();
+    // Without a `crs`, GeoParquet means longitude and latitude on WGS 84.
+    let mut geometry = json!({
+        "encoding": "WKB", "geometry_types": types, "edges": "planar",
+        "covering": {"bbox": {"xmin": ["bbox", "xmin"], "ymin": ["bbox", "ymin"], "xmax": ["bbox", "xmax"], "ymax": ["bbox", "ymax"]}},
+    });
+    if let (Some(extent), Value::Object(members)) = (spool.extent, &mut geometry) {
+        members.insert("bbox".into(), json!(extent));
+    }
+    let geo = json!({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}});
+    let stac = json!({"version": "1.0.0"});
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_data_page_row_count_limit(PAGE)
+        .set_write_batch_size(PAGE)
+        .set_created_by(concat!("eocube ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_key_value_metadata(Some(vec![KeyValue::new("geo".to_owned(), geo.to_string()), KeyValue::new("stac-geoparquet".to_owned(), stac.to_string())]))
+        .build()
+}
+
+fn spool_error(e: std::io::Error) -> Error {
+    Error::new(Kind::Unavailable, "the temporary file of the index cannot be used").with_hint("there may be no space left where the index is written").with_source(e)
+}
+
+fn column_error(e: arrow_schema::ArrowError) -> Error {
+    Error::new(Kind::Invalid, "the items do not fit into the columns of the index").with_source(e)
+}

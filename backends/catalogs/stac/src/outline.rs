@@ -1,0 +1,318 @@
+//! Where on Earth an item lies: outlines within ±180° of longitude, however the source writes a crossing of the antimeridian.
+
+use cube_core::{Extent, SourceGrid};
+use geo::Intersects;
+use geojson::{Geometry, GeometryValue};
+
+use crate::item::Item;
+
+type Ring = Vec<(f64, f64)>;
+type Polygon = Vec<Ring>;
+
+/// The outline of an item and its bounding box, both in longitude and latitude.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Outline {
+    pub(crate) footprint: Option<Geometry>,
+    /// `west > east` when it crosses the antimeridian.
+    pub(crate) bbox: Option<[f64; 4]>,
+}
+
+impl Outline {
+    /// The outline of an item; `grid` helps where the item's geometry is ambiguous or missing.
+    pub(crate) fn of(item: &Item, grid: &SourceGrid) -> Self {
+        let geometry = item.0.get("geometry").filter(|g| !g.is_null()).and_then(|g| serde_json::from_value::<Geometry>(g.clone()).ok());
+        let stated = item.bbox().map(tidy_bbox);
+        let Some(geometry) = geometry else {
+            return Self { footprint: None, bbox: stated.or_else(|| lonlat_extent(grid)) };
+        };
+        let Some(polygons) = polygons_of(&geometry) else {
+            let bbox = stated.or_else(|| Extent::of(points_of(&geometry)).map(Into::into).map(tidy_bbox));
+            return Self { footprint: Some(geometry), bbox };
+        };
+        Self::of_polygons(&polygons, stated, grid)
+    }
+
+    fn of_polygons(polygons: &[Polygon], stated: Option<[f64; 4]>, grid: &SourceGrid) -> Self {
+        let mut parts = Vec::new();
+        let mut changed = false;
+        for polygon in polygons {
+            match read(polygon, stated, grid) {
+                Reading::Literal => parts.push(polygon.clone()),
+                Reading::Split(pieces) => {
+                    changed = true;
+                    parts.extend(pieces);
+                }
+                Reading::Ambiguous => {
+                    let lat = |p: &Polygon| Extent::of(p.iter().flatten().copied());
+                    let bbox = polygons.iter().filter_map(lat).reduce(|a, b| a.union(&b)).map(|e| [-180.0, e.south, 180.0, e.north]);
+                    return Self { footprint: None, bbox };
+                }
+            }
+        }
+        parts.retain(|p| p.first().is_some_and(|ring| ring.len() >= 4));
+        let bbox = if changed { bbox_of(&parts) } else { stated.or_else(|| bbox_of(&parts)) };
+        Self { footprint: geometry_of(parts), bbox }
+    }
+
+    /// Whether it shares an area, an edge or a point with a box; true when nothing is known.
+    pub(crate) fn touches(&self, area: &Extent) -> bool {
+        let Some(bbox) = self.bbox else { return true };
+        let parts = boxes(bbox);
+        if !parts.iter().any(|p| p.intersects(area)) {
+            return false;
+        }
+        let inside = |p: &Extent| area.west <= p.west && p.east <= area.east && area.south <= p.south && p.north <= area.north;
+        if parts.iter().any(inside) {
+            return true;
+        }
+        let Some(outline) = self.footprint.as_ref().and_then(|f| geo::Geometry::<f64>::try_from(f).ok()) else { return true };
+        outline.intersects(&geo::Rect::new((area.west, area.south), (area.east, area.north)))
+    }
+}
+
+/// A box as one or two extents within ±180°.
+pub(crate) fn boxes([west, south, east, north]: [f64; 4]) -> Vec<Extent> {
+    if west > east {
+        return vec![Extent::new(west, south, 180.0, north), Extent::new(-180.0, south, east, north)];
+    }
+    vec![Extent::new(west, south, east, north)]
+}
+
+enum Reading {
+    /// As it is written.
+    Literal,
+    /// These polygons instead.
+    Split(Vec<Polygon>),
+    /// Around the world, or across the antimeridian: nothing tells.
+    Ambiguous,
+}
+
+/// How a polygon is to be read.
+///
+/// An edge longer than 180° is a crossing of the antimeridian when the bounding box says so, or when all corners lie in the
+/// outer quarters of the map, the grid is not one around the world, and the polygon is not the whole map.
+fn read(polygon: &Polygon, stated: Option<[f64; 4]>, grid: &SourceGrid) -> Reading {
+    let Some(outer) = polygon.first().filter(|r| r.len() >= 3) else { return Reading::Literal };
+    if polygon.iter().flatten().any(|p| p.0.abs() > 180.0 + 1e-9) {
+        return Reading::Split(split(polygon));
+    }
+    if !outer.windows(2).any(|e| (e[1].0 - e[0].0).abs() > 180.0) {
+        return Reading::Literal;
+    }
+    let straight = unwrap(outer);
+    let turn = straight.last().map_or(0.0, |p| p.0) - straight.first().map_or(0.0, |p| p.0);
+    if turn.abs() > 180.0 {
+        return Reading::Split(vec![vec![polar_cap(outer)]]);
+    }
+    let across = stated.is_some_and(|[w, _, e, _]| w > e);
+    if !across {
+        let whole_map = outer.iter().all(|p| p.0.abs() > 179.999);
+        let wide_grid = grid.crs.as_ref().and_then(cube_core::Crs::epsg) == Some(4326) && grid_extent(grid).is_some_and(|e| e.width() > 180.0);
+        if whole_map || wide_grid || outer.iter().any(|p| p.0.abs() < 90.0) {
+            return Reading::Literal;
+        }
+        if Extent::of(straight.iter().copied()).is_some_and(|e| e.width() < 1.0 && e.height() > 60.0) {
+            return Reading::Ambiguous;
+        }
+    }
+    let centre = Extent::of(straight.iter().copied()).map_or(0.0, |e| (e.west + e.east) / 2.0);
+    let rings = std::iter::once(straight.clone()).chain(polygon.iter().skip(1).map(|ring| {
+        let ring = unwrap(ring);
+        let own = Extent::of(ring.iter().copied()).map_or(centre, |e| (e.west + e.east) / 2.0);
+        let shift = ((centre - own) / 360.0).round() * 360.0;
+        ring.into_iter().map(|(x, y)| (x + shift, y)).collect()
+    }));
+    Reading::Split(split(&rings.collect()))
+}
+
+/// A ring whose longitudes run on beyond ±180° rather than jump.
+fn unwrap(ring: &Ring) -> Ring {
+    let mut at = ring.first().map_or(0.0, |p| p.0);
+    let mut before = at;
+    ring.iter()
+        .map(|&(x, y)| {
+            let step = x - before;
+            at += step - (step / 360.0).round() * 360.0;
+            before = x;
+            (at, y)
+        })
+        .collect()
+}
+
+/// A ring around a pole holds everything on its far side.
+fn polar_cap(ring: &Ring) -> Ring {
+    let (low, high) = ring.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.1), h.max(p.1)));
+    let (south, north) = if low + high >= 0.0 { (low, 90.0) } else { (-90.0, high) };
+    vec![(-180.0, south), (180.0, south), (180.0, north), (-180.0, north), (-180.0, south)]
+}
+
+/// A polygon with running longitudes, cut at the antimeridian into polygons within ±180°.
+fn split(polygon: &Polygon) -> Vec<Polygon> {
+    let Some(extent) = Extent::of(polygon.iter().flatten().copied()) else { return Vec::new() };
+    let (first, last) = (((extent.west + 180.0) / 360.0).floor() as i64, ((extent.east + 180.0) / 360.0).ceil() as i64);
+    (first..last.max(first + 1))
+        .filter_map(|k| {
+            let shift = 360.0 * k as f64;
+            let piece: Polygon = polygon.iter().map(|ring| clip(ring, shift - 180.0, shift + 180.0)).filter(|r| r.len() >= 4).collect();
+            let piece: Polygon = piece.into_iter().map(|r| r.into_iter().map(|(x, y)| (x - shift, y)).collect()).collect();
+            (!piece.is_empty()).then_some(piece)
+        })
+        .collect()
+}
+
+/// The part of a ring between two meridians (Sutherland and Hodgman), closed.
+fn clip(ring: &Ring, west: f64, east: f64) -> Ring {
+    let half = |ring: &Ring, keep: &dyn Fn(f64) -> bool, edge: f64| {
+        let mut out = Ring::new();
+        for pair in ring.windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            if keep(a.0) {
+                out.push(a);
+            }
+            if keep(a.0) != keep(b.0) {
+                out.push((edge, a.1 + (b.1 - a.1) * (edge - a.0) / (b.0 - a.0)));
+            }
+        }
+        if let Some(&first) = out.first()
+            && out.last() != Some(&first)
+        {
+            out.push(first);
+        }
+        out
+    };
+    let right = half(ring, &|x| x >= west, west);
+    let both = half(&right, &|x| x <= east, east);
+    if Extent::of(both.iter().copied()).is_some_and(|e| e.width() > 0.0) { both } else { Ring::new() }
+}
+
+fn polygons_of(geometry: &Geometry) -> Option<Vec<Polygon>> {
+    let rings = |rings: &geojson::PolygonType| rings.iter().map(|r| r.iter().filter(|p| p.len() >= 2).map(|p| (p[0], p[1])).collect()).collect();
+    match &geometry.value {
+        GeometryValue::Polygon { coordinates } => Some(vec![rings(coordinates)]),
+        GeometryValue::MultiPolygon { coordinates } => Some(coordinates.iter().map(rings).collect()),
+        GeometryValue::GeometryCollection { geometries } => geometries.iter().map(polygons_of).collect::<Option<Vec<_>>>().map(|all| all.concat()),
+        _ => None,
+    }
+}
+
+fn points_of(geometry: &Geometry) -> Vec<(f64, f64)> {
+    use geo::CoordsIter;
+    geo::Geometry::<f64>::try_from(geometry).map_or_else(|_| Vec::new(), |g| g.coords_iter().map(|c| (c.x, c.y)).collect())
+}
+
+fn geometry_of(mut polygons: Vec<Polygon>) -> Option<Geometry> {
+    let rings = |p: Polygon| p.into_iter().map(|r| r.into_iter().map(|(x, y)| [x, y]).collect::<Vec<_>>()).collect::<Vec<_>>();
+    match polygons.len() {
+        0 => None,
+        1 => Some(Geometry::new(GeometryValue::new_polygon(rings(polygons.remove(0))))),
+        _ => Some(Geometry::new(GeometryValue::new_multi_polygon(polygons.into_iter().map(rings)))),
+    }
+}
+
+/// The bounding box of polygons within ±180°; when some end at 180° and some begin at −180°, the box crosses.
+fn bbox_of(polygons: &[Polygon]) -> Option<[f64; 4]> {
+    let extents: Vec<Extent> = polygons.iter().filter_map(|p| Extent::of(p.iter().flatten().copied())).collect();
+    let whole = extents.iter().copied().reduce(|a, b| a.union(&b))?;
+    let join = |of: &dyn Fn(&Extent) -> bool| extents.iter().filter(|e| of(e)).copied().reduce(|a, b| a.union(&b));
+    let (east_half, west_half) = (join(&|e| e.west >= 0.0), join(&|e| e.west < 0.0));
+    match (east_half, west_half) {
+        (Some(a), Some(b)) if a.east >= 180.0 && b.west <= -180.0 && b.east < a.west => Some([a.west, whole.south, b.east, whole.north]),
+        _ => Some(whole.into()),
+    }
+}
+
+/// Longitudes within ±180°, south below north.
+pub(crate) fn tidy_bbox([west, south, east, north]: [f64; 4]) -> [f64; 4] {
+    let (south, north) = (south.min(north), south.max(north));
+    if (-180.0..=180.0).contains(&west) && (-180.0..=180.0).contains(&east) {
+        return [west, south, east, north];
+    }
+    if (east - west).abs() >= 360.0 {
+        return [-180.0, south, 180.0, north];
+    }
+    let wrap = |x: f64| (x + 180.0).rem_euclid(360.0) - 180.0;
+    [wrap(west), south, if wrap(east) == -180.0 { 180.0 } else { wrap(east) }, north]
+}
+
+fn grid_extent(grid: &SourceGrid) -> Option<Extent> {
+    grid.extent.or_else(|| grid.geobox().map(|g| g.extent()))
+}
+
+/// The extent of a grid that is in longitude and latitude already.
+fn lonlat_extent(grid: &SourceGrid) -> Option<[f64; 4]> {
+    let lonlat = grid.crs.as_ref().and_then(cube_core::Crs::epsg) == Some(4326);
+    grid_extent(grid).filter(|_| lonlat).map(|e| tidy_bbox(e.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::location::Location;
+
+    fn outline(geometry: serde_json::Value, bbox: serde_json::Value) -> Outline {
+        let item = json!({"type": "Feature", "id": "a", "geometry": geometry, "bbox": bbox, "properties": {}, "assets": {}});
+        let at = Location::parse("/a.json").expect("a path");
+        Outline::of(&Item::new(item, &at, None).expect("an item"), &SourceGrid::default())
+    }
+
+    fn ring(points: &[[f64; 2]]) -> serde_json::Value {
+        json!({"type": "Polygon", "coordinates": [points]})
+    }
+
+    #[test]
+    fn one_crossing_written_in_four_ways_is_one_outline() {
+        let jumping = ring(&[[179.0, 1.0], [-179.0, 1.0], [-179.0, 2.0], [179.0, 2.0], [179.0, 1.0]]);
+        let running = ring(&[[179.0, 1.0], [181.0, 1.0], [181.0, 2.0], [179.0, 2.0], [179.0, 1.0]]);
+        let west = ring(&[[-181.0, 1.0], [-179.0, 1.0], [-179.0, 2.0], [-181.0, 2.0], [-181.0, 1.0]]);
+        let cut = json!({"type": "MultiPolygon", "coordinates": [[[[179, 1], [180, 1], [180, 2], [179, 2], [179, 1]]], [[[-180, 1], [-179, 1], [-179, 2], [-180, 2], [-180, 1]]]]});
+        let inside = [Extent::new(179.2, 1.2, 179.4, 1.4), Extent::new(-179.4, 1.2, -179.2, 1.4)];
+        let outside = [Extent::new(0.0, 1.2, 10.0, 1.4), Extent::new(178.0, 1.0, 178.9, 2.0), Extent::new(-178.9, 1.0, -178.0, 2.0)];
+        for (name, g) in [("jumping", jumping), ("running", running), ("west", west), ("cut", cut)] {
+            for bbox in [json!([179.0, 1.0, -179.0, 2.0]), json!(null), json!([-180.0, 1.0, 180.0, 2.0])] {
+                if name == "cut" && bbox[0] == json!(-180.0) {
+                    continue;
+                }
+                let o = outline(g.clone(), bbox.clone());
+                assert_eq!(o.bbox, Some([179.0, 1.0, -179.0, 2.0]), "{name} {bbox}");
+                assert!(inside.iter().all(|b| o.touches(b)), "{name} {bbox}");
+                assert!(!outside.iter().any(|b| o.touches(b)), "{name} {bbox}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_map_stays_whole() {
+        let world = ring(&[[-180.0, -90.0], [180.0, -90.0], [180.0, 90.0], [-180.0, 90.0], [-180.0, -90.0]]);
+        let o = outline(world, json!([-180.0, -90.0, 180.0, 90.0]));
+        assert!(o.touches(&Extent::new(10.0, 10.0, 11.0, 11.0)));
+        let nearly = ring(&[[-179.95, -60.0], [179.95, -60.0], [179.95, 60.0], [-179.95, 60.0], [-179.95, -60.0]]);
+        assert!(outline(nearly, json!(null)).touches(&Extent::new(10.0, 10.0, 11.0, 11.0)));
+    }
+
+    #[test]
+    fn a_ring_around_a_pole_holds_it() {
+        let cap = ring(&[[-135.0, 80.0], [-45.0, 80.0], [45.0, 80.0], [135.0, 80.0], [-135.0, 80.0]]);
+        let o = outline(cap, json!(null));
+        assert!(o.touches(&Extent::new(170.0, 89.0, 171.0, 90.0)));
+        assert!(!o.touches(&Extent::new(0.0, 60.0, 10.0, 70.0)));
+    }
+
+    #[test]
+    fn the_outline_counts_and_not_only_the_box() {
+        let triangle = ring(&[[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [0.0, 0.0]]);
+        let o = outline(triangle, json!([0.0, 0.0, 10.0, 10.0]));
+        assert!(o.touches(&Extent::new(1.0, 1.0, 2.0, 2.0)));
+        assert!(!o.touches(&Extent::new(8.0, 8.0, 9.0, 9.0)));
+        assert!(outline(json!(null), json!([0.0, 0.0, 10.0, 10.0])).touches(&Extent::new(8.0, 8.0, 9.0, 9.0)), "no outline: the box");
+        assert!(outline(json!(null), json!(null)).touches(&Extent::new(8.0, 8.0, 9.0, 9.0)), "nothing known: perhaps");
+    }
+
+    #[test]
+    fn six_numbers_and_far_longitudes_are_boxes_too() {
+        assert_eq!(outline(json!(null), json!([0.0, 1.0, -5.0, 2.0, 3.0, 99.0])).bbox, Some([0.0, 1.0, 2.0, 3.0]));
+        assert_eq!(outline(json!(null), json!([170.0, 1.0, 190.0, 2.0])).bbox, Some([170.0, 1.0, -170.0, 2.0]));
+        assert_eq!(outline(json!(null), json!([0.0, 1.0, 360.0, 2.0])).bbox, Some([-180.0, 1.0, 180.0, 2.0]));
+    }
+}

@@ -1,0 +1,99 @@
+//! Sentinel-2's change of offset.
+//!
+//! Since processing baseline 04.00 (25 January 2022) the digital numbers of levels 1C and 2A are 1000 larger, so that
+//! reflectance is `DN × 0.0001 − 0.1`; before, it was `DN × 0.0001`. Earth Search took the 1000 off again in the files of some
+//! items (`earthsearch:boa_offset_applied`) while the item may still state −0.1. What is declared is therefore not believed;
+//! the baseline and that property decide.
+
+use serde_json::{Map, Value};
+
+use crate::{bands::Band, item::Item};
+
+const SCALE: f64 = 0.0001;
+const OFFSET: f64 = -0.1;
+/// Names by which archives call the bands that hold reflectance.
+const REFLECTANCE: [&str; 13] = ["coastal", "blue", "green", "red", "rededge", "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "swir16", "swir22"];
+
+/// The offset of a Sentinel-2 item's reflectance; `None` for other items and where no baseline is known.
+pub(crate) fn reflectance_offset(item: &Item) -> Option<f64> {
+    if !is_sentinel2(item) {
+        return None;
+    }
+    let applied = ["earthsearch:boa_offset_applied", "sentinel:boa_offset_applied"].iter().any(|name| item.property(name).is_some_and(is_true));
+    // Collection 1 is never changed after processing.
+    if applied && item.collection() != "sentinel-2-c1-l2a" {
+        return Some(0.0);
+    }
+    baseline(item).map(|b| if b >= 4.0 { OFFSET } else { 0.0 })
+}
+
+/// Scale and offset of one band as they really are.
+pub(crate) fn correct(band: &mut Band, key: &str, asset: &Map<String, Value>, bands: usize, reflectance_offset: f64) {
+    if bands <= 1 && is_reflectance(band, key, asset) {
+        band.scale = band.scale.or(Some(SCALE));
+        band.offset = Some(reflectance_offset);
+    }
+}
+
+/// Processing baseline, e.g. 5.1 for `05.10`: stated, else from the name of the product (`…_N0510_…`, `…_N05.10`).
+pub(crate) fn baseline(item: &Item) -> Option<f64> {
+    let stated = ["s2:processing_baseline", "sentinel:processing_baseline", "sentinel2:processing_baseline", "processing:version"];
+    let number = |v: &Value| v.as_f64().or_else(|| v.as_str()?.trim().trim_start_matches(['N', 'v']).parse().ok());
+    // `0400` is how product names write 04.00.
+    let plain = |b: f64| if b >= 100.0 { b / 100.0 } else { b };
+    stated.iter().find_map(|n| item.property(n).and_then(number).map(plain)).or_else(|| {
+        let names = ["s2:product_uri", "s2:product_id", "sentinel:product_id", "s2:granule_id", "s2:tile_id", "s2:datatake_id", "title", "product_id"];
+        names.iter().filter_map(|n| item.text(n)).chain([item.id()]).find_map(baseline_in_name)
+    })
+}
+
+fn baseline_in_name(name: &str) -> Option<f64> {
+    name.split('_').find_map(|part| {
+        let digits = part.trim_end_matches(".SAFE").strip_prefix('N')?;
+        match digits.len() {
+            4 if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse::<f64>().ok().map(|b| b / 100.0),
+            5 if digits.as_bytes()[2] == b'.' => digits.parse().ok(),
+            _ => None,
+        }
+    })
+}
+
+fn is_sentinel2(item: &Item) -> bool {
+    let said = ["constellation", "platform", "mission"].iter().filter_map(|n| item.text(n)).any(|t| {
+        let t: String = t.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        t.starts_with("sentinel2") || matches!(t.as_str(), "s2a" | "s2b" | "s2c")
+    });
+    let collection = item.collection().to_ascii_lowercase();
+    let level = ["l1c", "l2a", "level-1c", "level-2a"].iter().any(|l| collection.contains(l)) || item.property("s2:processing_baseline").is_some() || item.property("sentinel:processing_baseline").is_some();
+    let product = item.text("s2:product_type").is_some_and(|p| p.starts_with("S2MSI"));
+    let named = collection.starts_with("sentinel-2") || collection.starts_with("sentinel-s2");
+    // Products that others derive (composites, HLS) carry the platform too, and have offsets of their own.
+    (said || named) && (level || product || item.id().contains("MSIL1C") || item.id().contains("MSIL2A"))
+}
+
+fn is_reflectance(band: &Band, key: &str, asset: &Map<String, Value>) -> bool {
+    if band.dtype == Some(cube_core::DType::UInt8) || has_role(asset, &["visual", "overview", "thumbnail", "metadata"]) {
+        return false;
+    }
+    let plain = key.to_ascii_lowercase();
+    let plain = plain.trim_end_matches("-jp2").trim_end_matches("_jp2").trim_end_matches("_10m").trim_end_matches("_20m").trim_end_matches("_60m");
+    if matches!(plain, "visual" | "overview" | "tci" | "thumbnail" | "preview" | "rendered_preview") {
+        return false;
+    }
+    let named = |name: &str| is_band_number(name) || REFLECTANCE.contains(&name) || (name.starts_with("rededge") && name.len() == 8);
+    named(plain) || band.name.as_deref().is_some_and(|n| is_band_number(&n.to_ascii_lowercase())) || band.common_name.as_deref().is_some_and(named)
+}
+
+/// `b01` … `b12`, `b8a`.
+fn is_band_number(name: &str) -> bool {
+    let Some(number) = name.strip_prefix('b') else { return false };
+    number == "8a" || (number.len() <= 2 && number.parse::<u8>().is_ok_and(|n| (1..=12).contains(&n)))
+}
+
+fn has_role(asset: &Map<String, Value>, roles: &[&str]) -> bool {
+    asset.get("roles").and_then(Value::as_array).is_some_and(|r| r.iter().filter_map(Value::as_str).any(|r| roles.contains(&r)))
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|s| s.eq_ignore_ascii_case("true")))
+}

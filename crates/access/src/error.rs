@@ -1,0 +1,135 @@
+use std::{error, fmt};
+
+use crate::name::public_name;
+
+/// What a caller can do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The thing does not exist.
+    NotFound,
+    /// Credentials are missing or refused.
+    Denied,
+    /// The service or the network failed; trying again later may help.
+    Unavailable,
+    /// The bytes are not what was announced, or changed while they were read.
+    Corrupt,
+    /// The request itself is wrong.
+    Invalid,
+}
+
+/// An error of access: what happened, to which URL (without user, password and query), and what to do.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    name: String,
+    problem: String,
+    hint: Option<String>,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
+}
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn new(kind: Kind, href: &str, problem: impl Into<String>) -> Self {
+        Self { kind, name: public_name(href), problem: problem.into(), hint: None, source: None }
+    }
+
+    pub(crate) fn invalid(href: &str, problem: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, href, problem)
+    }
+
+    pub(crate) fn too_large(href: &str, limit: u64) -> Self {
+        Self::invalid(href, format!("is larger than {} MiB, the limit for a document", limit >> 20))
+            .with_hint("raise CUBE_HTTP_MAX_DOCUMENT_MIB if that is meant")
+    }
+
+    pub(crate) fn changed(href: &str) -> Self {
+        Self::new(Kind::Corrupt, href, "changed while it was read").with_hint("the source published it anew: run the same command again")
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn from_io(path: &std::path::Path, e: std::io::Error) -> Self {
+        let (kind, problem) = match e.kind() {
+            std::io::ErrorKind::NotFound => (Kind::NotFound, "does not exist"),
+            std::io::ErrorKind::PermissionDenied => (Kind::Denied, "may not be read"),
+            _ => (Kind::Unavailable, "could not be read"),
+        };
+        Self::new(kind, &path.display().to_string(), problem).with_source(e)
+    }
+
+    /// An error of an object store, named by its href. Errors that this crate raised inside a store come out as they were.
+    pub fn from_store(href: &str, e: object_store::Error) -> Self {
+        use object_store::Error as Store;
+        let (kind, problem) = match &e {
+            Store::NotFound { .. } => (Kind::NotFound, "does not exist"),
+            Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => (Kind::Denied, "may not be read"),
+            Store::Precondition { .. } => (Kind::Corrupt, "changed while it was read"),
+            Store::InvalidPath { .. } | Store::NotSupported { .. } | Store::NotImplemented { .. } => (Kind::Invalid, "cannot be read that way"),
+            _ => (Kind::Unavailable, "could not be read"),
+        };
+        let own = match e {
+            Store::NotFound { source, .. }
+            | Store::PermissionDenied { source, .. }
+            | Store::Unauthenticated { source, .. }
+            | Store::Precondition { source, .. }
+            | Store::Generic { source, .. } => source.downcast::<Self>().map(|e| *e),
+            other => Err(Box::new(other) as _),
+        };
+        own.unwrap_or_else(|source| {
+            let error = Self::new(kind, href, problem).with_source(source);
+            let s3 = href.starts_with("s3://");
+            match kind {
+                Kind::Denied if s3 => error.with_hint(S3_HINT),
+                _ => error,
+            }
+        })
+    }
+
+    /// As an error of the store that serves the file.
+    pub(crate) fn into_store(self) -> object_store::Error {
+        let path = self.name.clone();
+        let changed = self.kind == Kind::Corrupt && self.problem.contains("changed while");
+        let kind = self.kind;
+        let source = Box::new(self);
+        match kind {
+            Kind::NotFound => object_store::Error::NotFound { path, source },
+            Kind::Denied => object_store::Error::PermissionDenied { path, source },
+            _ if changed => object_store::Error::Precondition { path, source },
+            _ => object_store::Error::Generic { store: "HTTP", source },
+        }
+    }
+
+    /// What can be done about it.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What to type instead, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+pub(crate) const S3_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_NO_SIGN_REQUEST=true for a public bucket, or AWS_REQUEST_PAYER=requester for one whose reader pays";
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.name, self.problem)
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.source.as_deref().map(|s| s as _)
+    }
+}

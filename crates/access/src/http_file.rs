@@ -1,0 +1,443 @@
+//! One file on an HTTP server as a read-only object store.
+
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream::BoxStream};
+use http::{HeaderMap, Method, StatusCode, header};
+use object_store::{
+    Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, path::Path,
+};
+use url::Url;
+
+use crate::{
+    Error, Kind, Result,
+    http::{Ask, Failure, Http, Live, status_error},
+    name::public_name,
+    retry::Tries,
+};
+
+/// Most bytes that are read and thrown away because a server ignores ranges.
+const MAX_SKIP: u64 = 64 << 20;
+/// Bytes after which a connection that keeps breaking counts as working.
+const PROGRESS: u64 = 1 << 20;
+
+/// One file. Remembers the version it saw first; an answer from another version is an error.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpFile(Arc<File>);
+
+#[derive(Debug)]
+struct File {
+    http: Http,
+    url: Url,
+    path: Path,
+    seen: Mutex<Option<Version>>,
+}
+
+/// What tells one version of a file from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    etag: Option<String>,
+    modified: Option<DateTime<Utc>>,
+    size: Option<u64>,
+}
+
+impl Version {
+    /// Whether two answers may come from one version: what both state is equal.
+    fn agrees(&self, other: &Self) -> bool {
+        fn same<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
+            a.zip(b).is_none_or(|(a, b)| a == b)
+        }
+        let opaque = |v: &Self| v.etag.as_ref().map(|e| e.trim_start_matches("W/").to_owned());
+        let (a, b) = (opaque(self), opaque(other));
+        // Where an ETag speaks, a mirror's differing date does not matter.
+        same(a.as_ref(), b.as_ref())
+            && same(self.size.as_ref(), other.size.as_ref())
+            && (a.is_some() && b.is_some() || same(self.modified.as_ref(), other.modified.as_ref()))
+    }
+}
+
+impl HttpFile {
+    pub(crate) fn new(http: Http, url: Url) -> Self {
+        let path = Path::from_url_path(url.path()).unwrap_or_else(|_| Path::from(url.path()));
+        Self(Arc::new(File { http, url, path, seen: Mutex::default() }))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+}
+
+impl File {
+    fn name(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// Holds on to the first version, and compares every later one with it.
+    fn check_version(&self, found: &Version) -> Result<()> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match seen.as_mut() {
+            None => *seen = Some(found.clone()),
+            Some(first) if !first.agrees(found) => return Err(Error::changed(self.name())),
+            Some(first) => {
+                first.etag = first.etag.take().or_else(|| found.etag.clone());
+                first.modified = first.modified.or(found.modified);
+                first.size = first.size.or(found.size);
+            }
+        }
+        Ok(())
+    }
+
+    fn version(&self) -> Option<Version> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ask(&self, method: Method, range: Option<String>) -> Result<Ask> {
+        let mut headers = HeaderMap::new();
+        if let Some(range) = range {
+            let value = range.parse().map_err(|_| Error::invalid(self.name(), "cannot be asked for that range"))?;
+            headers.insert(header::RANGE, value);
+        }
+        Ok(Ask { method, url: self.url.clone(), headers, body: None })
+    }
+
+    /// Opens the body from `at` on, up to `end` where that is known, positioned at `at` exactly.
+    async fn open(&self, at: u64, end: Option<u64>) -> Result<Opened, Failure> {
+        let range = match end {
+            Some(end) => Some(format!("bytes={at}-{}", end - 1)),
+            None if at > 0 => Some(format!("bytes={at}-")),
+            None => None,
+        };
+        let mut live = self.http.send_file(&self.ask(Method::GET, range).map_err(Failure::Final)?).await?;
+        let headers = live.response.headers();
+        if headers.get(header::CONTENT_ENCODING).is_some_and(|v| v != "identity") {
+            return Err(Failure::Final(Error::new(Kind::Corrupt, self.name(), "comes compressed although it was asked for as it is")));
+        }
+        let elsewhere = live.url.origin() != self.url.origin();
+        if elsewhere && live.response.status() == StatusCode::OK && text(headers, header::CONTENT_TYPE).is_some_and(|t| t.starts_with("text/html")) {
+            let problem = format!("leads to a web page on {}, not to a file", live.url.host_str().unwrap_or_default());
+            return Err(Failure::Final(
+                Error::new(Kind::Denied, self.name(), problem)
+                    .with_hint("it asks for a login: give credentials for this host, or choose a public copy"),
+            ));
+        }
+        let length = content_length(headers);
+        let (size, stop) = match live.response.status() {
+            StatusCode::PARTIAL_CONTENT => {
+                let range = content_range(headers).ok_or_else(|| self.wrong_range("states no range"))?;
+                if range.first != at || range.last < at || end.is_some_and(|e| range.last >= e) {
+                    return Err(self.wrong_range("answers another range than it was asked for"));
+                }
+                (range.size, range.last + 1)
+            }
+            StatusCode::OK => (length, length.unwrap_or(u64::MAX)),
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                let problem = content_size(headers).map_or_else(
+                    || "is shorter than what is looked for in it".to_owned(),
+                    |s| format!("has {s} bytes, and byte {at} is looked for in it"),
+                );
+                return Err(Failure::Final(Error::new(Kind::Corrupt, self.name(), problem)));
+            }
+            status => return Err(Failure::Final(status_error(self.name(), status))),
+        };
+        self.check_version(&Version { etag: etag(headers), modified: modified(headers), size }).map_err(Failure::Final)?;
+        let mut ready = None;
+        if live.response.status() == StatusCode::OK && at > 0 {
+            ready = self.skip(&mut live, at, size).await?;
+        }
+        // A server may send less than was asked for, and the file may end before the range does.
+        let stop = end.map_or(stop, |e| e.min(stop));
+        let end = end.map(|e| size.map_or(e, |s| e.min(s))).or(size);
+        Ok(Opened { live, ready, stop, end, size })
+    }
+
+    fn wrong_range(&self, problem: &str) -> Failure {
+        Failure::Passing(Error::new(Kind::Corrupt, self.name(), problem), None)
+    }
+
+    /// Reads over the start of a body that came whole although a part was asked for; answers what was read too far.
+    async fn skip(&self, live: &mut Live, at: u64, size: Option<u64>) -> Result<Option<Bytes>, Failure> {
+        if at > MAX_SKIP {
+            let hint = "copy the file to a server that answers ranges, or download it";
+            return Err(Failure::Final(Error::new(Kind::Invalid, self.name(), "comes from a server that ignores ranges").with_hint(hint)));
+        }
+        if size.is_some_and(|s| s <= at) {
+            return Err(Failure::Final(Error::new(
+                Kind::Corrupt,
+                self.name(),
+                format!("has {} bytes, and byte {at} is looked for in it", size.unwrap_or(0)),
+            )));
+        }
+        let mut passed = 0;
+        while let Some(mut part) = self.http.part(live).await? {
+            if passed + part.len() as u64 > at {
+                return Ok(Some(part.split_off((at - passed) as usize)));
+            }
+            passed += part.len() as u64;
+        }
+        Err(Failure::Passing(Error::new(Kind::Unavailable, self.name(), "broke off"), None))
+    }
+
+    /// Size and version, by HEAD, or by asking for the first byte where HEAD is refused (as signed URLs do).
+    async fn head(&self) -> Result<u64> {
+        let mut tries = Tries::new(self.http.options());
+        loop {
+            let failure = match self.try_head().await {
+                Ok(Some(size)) => return Ok(size),
+                Ok(None) => match self.open(0, Some(1)).await {
+                    Ok(Opened { size: Some(size), .. }) => return Ok(size),
+                    Ok(_) => Failure::Final(Error::new(Kind::Invalid, self.name(), "comes from a server that does not state its size")),
+                    Err(failure) => failure,
+                },
+                Err(failure) => failure,
+            };
+            self.http.wait(failure, &mut tries, &self.url).await?;
+        }
+    }
+
+    async fn try_head(&self) -> Result<Option<u64>, Failure> {
+        let live = self.http.send_file(&self.ask(Method::HEAD, None).map_err(Failure::Final)?).await?;
+        let (status, headers) = (live.response.status(), live.response.headers());
+        match status.as_u16() {
+            400 | 403 | 405 | 501 => return Ok(None),
+            _ if !status.is_success() => return Err(Failure::Final(status_error(self.name(), status))),
+            _ => {}
+        }
+        let Some(size) = content_length(headers) else { return Ok(None) };
+        self.check_version(&Version { etag: etag(headers), modified: modified(headers), size: Some(size) }).map_err(Failure::Final)?;
+        Ok(Some(size))
+    }
+
+    fn meta(&self, size: u64) -> ObjectMeta {
+        let seen = self.version();
+        let last_modified = seen.as_ref().and_then(|v| v.modified).unwrap_or_default();
+        ObjectMeta { location: self.path.clone(), last_modified, size, e_tag: seen.and_then(|v| v.etag), version: None }
+    }
+}
+
+/// An answer, positioned at the byte that is wanted next.
+#[derive(Debug)]
+struct Opened {
+    live: Live,
+    /// Bytes that were read already.
+    ready: Option<Bytes>,
+    /// One past the last byte that this answer brings.
+    stop: u64,
+    /// One past the last byte that is wanted, as far as known.
+    end: Option<u64>,
+    /// Size of the file, where stated.
+    size: Option<u64>,
+}
+
+/// Bytes from `at` to `end`, opened again where the connection breaks.
+struct Reader {
+    file: Arc<File>,
+    at: u64,
+    end: Option<u64>,
+    open: Option<Opened>,
+    tries: Tries,
+    since_break: u64,
+}
+
+impl Reader {
+    /// The next bytes, or `None` when all are there.
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        while self.end.is_none_or(|end| self.at < end) {
+            match self.step().await {
+                Ok(Some(part)) => return Ok(Some(part)),
+                Ok(None) => return Ok(None),
+                Err(failure) => {
+                    self.open = None;
+                    let file = Arc::clone(&self.file);
+                    file.http.wait(failure, &mut self.tries, &file.url).await?;
+                }
+            }
+        }
+        self.open = None;
+        Ok(None)
+    }
+
+    async fn step(&mut self) -> Result<Option<Bytes>, Failure> {
+        let opened = match &mut self.open {
+            Some(opened) => opened,
+            None => {
+                let opened = self.file.open(self.at, self.end).await?;
+                self.end = opened.end;
+                self.open.insert(opened)
+            }
+        };
+        let part = match opened.ready.take() {
+            Some(part) => Some(part),
+            None => self.file.http.part(&mut opened.live).await?,
+        };
+        match part {
+            Some(mut part) => {
+                // Never more than was announced, and never beyond the end.
+                part.truncate((opened.stop.saturating_sub(self.at)).min(part.len() as u64) as usize);
+                self.at += part.len() as u64;
+                self.since_break += part.len() as u64;
+                if self.since_break >= PROGRESS {
+                    self.tries.progress();
+                    self.since_break = 0;
+                }
+                if self.at >= opened.stop && self.end.is_some_and(|e| self.at < e) {
+                    self.open = None;
+                }
+                Ok(Some(part))
+            }
+            None if self.end.is_none() => {
+                // The server stated no length: its end is the end.
+                self.end = Some(self.at);
+                Ok(None)
+            }
+            None => Err(Failure::Passing(
+                Error::new(Kind::Unavailable, self.file.name(), format!("ended after {} bytes of {}", self.at, self.end.unwrap_or(0))),
+                None,
+            )),
+        }
+    }
+}
+
+/// `bytes first-last/size` (RFC 9110 section 14.4).
+struct ContentRange {
+    first: u64,
+    last: u64,
+    size: Option<u64>,
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
+    let (range, size) = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes")?.trim_start().split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    Some(ContentRange { first: first.trim().parse().ok()?, last: last.trim().parse().ok()?, size: size.trim().parse().ok() })
+}
+
+/// Size of the file from `bytes */size`.
+fn content_size(headers: &HeaderMap) -> Option<u64> {
+    text(headers, header::CONTENT_RANGE)?.rsplit('/').next()?.trim().parse().ok()
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    text(headers, header::CONTENT_LENGTH)?.parse().ok()
+}
+
+fn etag(headers: &HeaderMap) -> Option<String> {
+    text(headers, header::ETAG).filter(|e| !e.is_empty()).map(str::to_owned)
+}
+
+fn modified(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc2822(text(headers, header::LAST_MODIFIED)?).ok().map(|t| t.with_timezone(&Utc))
+}
+
+impl fmt::Display for HttpFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpFile({})", public_name(self.0.name()))
+    }
+}
+
+impl HttpFile {
+    fn refuse(&self, operation: &str) -> object_store::Error {
+        object_store::Error::NotImplemented { operation: operation.to_owned(), implementer: self.to_string() }
+    }
+
+    fn check_path(&self, location: &Path) -> object_store::Result<()> {
+        if *location == self.0.path {
+            return Ok(());
+        }
+        Err(object_store::Error::NotFound { path: location.to_string(), source: format!("this store holds `{}` only", self.0.path).into() })
+    }
+
+    async fn read(&self, range: Option<GetRange>) -> Result<(Reader, Range<u64>, u64)> {
+        let file = &self.0;
+        let (at, end) = match range {
+            None => (0, None),
+            Some(GetRange::Bounded(r)) if r.start < r.end => (r.start, Some(r.end)),
+            Some(GetRange::Bounded(r)) => return Err(Error::invalid(file.name(), format!("cannot be read from byte {} to {}", r.start, r.end))),
+            Some(GetRange::Offset(at)) => (at, None),
+            Some(GetRange::Suffix(n)) => {
+                let size = file.head().await?;
+                (size.saturating_sub(n), Some(size))
+            }
+        };
+        let mut tries = Tries::new(file.http.options());
+        let opened = loop {
+            match file.open(at, end).await {
+                Ok(opened) => break opened,
+                Err(failure) => file.http.wait(failure, &mut tries, &file.url).await?,
+            }
+        };
+        let end = opened.end;
+        let stop = end.unwrap_or(at);
+        let size = opened.size.unwrap_or(stop);
+        Ok((Reader { file: Arc::clone(file), at, end, open: Some(opened), tries, since_break: 0 }, at..stop, size))
+    }
+}
+
+#[async_trait]
+impl ObjectStore for HttpFile {
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        self.check_path(location)?;
+        if options.version.is_some() {
+            return Err(self.refuse("reading a version"));
+        }
+        if options.head {
+            let size = self.0.head().await.map_err(Error::into_store)?;
+            let meta = self.0.meta(size);
+            options.check_preconditions(&meta)?;
+            let payload = GetResultPayload::Stream(futures::stream::empty().boxed());
+            return Ok(GetResult { payload, meta, range: 0..size, attributes: Attributes::default(), extensions: Default::default() });
+        }
+        let (reader, range, size) = self.read(options.range.clone()).await.map_err(Error::into_store)?;
+        let meta = self.0.meta(size);
+        options.check_preconditions(&meta)?;
+        let parts = futures::stream::unfold(Some(reader), |reader| async {
+            let mut reader = reader?;
+            match reader.next().await {
+                Ok(Some(part)) => Some((Ok(part), Some(reader))),
+                Ok(None) => None,
+                Err(e) => Some((Err(e.into_store()), None)),
+            }
+        });
+        Ok(GetResult {
+            payload: GetResultPayload::Stream(parts.boxed()),
+            meta,
+            range,
+            attributes: Attributes::default(),
+            extensions: Default::default(),
+        })
+    }
+
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> object_store::Result<PutResult> {
+        Err(self.refuse("writing"))
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> object_store::Result<Box<dyn MultipartUpload>> {
+        Err(self.refuse("writing"))
+    }
+
+    fn delete_stream(&self, _: BoxStream<'static, object_store::Result<Path>>) -> BoxStream<'static, object_store::Result<Path>> {
+        futures::stream::iter([Err(self.refuse("deleting"))]).boxed()
+    }
+
+    fn list(&self, _: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        futures::stream::iter([Err(self.refuse("listing"))]).boxed()
+    }
+
+    async fn list_with_delimiter(&self, _: Option<&Path>) -> object_store::Result<ListResult> {
+        Err(self.refuse("listing"))
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> object_store::Result<()> {
+        Err(self.refuse("copying"))
+    }
+}

@@ -1,0 +1,6 @@
+//! The suites that every implementation runs.
+
+mod counting;
+pub mod format;
+
+pub use counting::Counting;

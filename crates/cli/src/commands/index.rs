@@ -1,0 +1,80 @@
+use std::{fmt, path::PathBuf};
+
+use clap::Args;
+use eocube::{Environment, Error, Indexed, Result, Toi};
+use serde::Serialize;
+
+use super::preview::instant;
+use crate::{
+    exit::Exit,
+    printer::Printer,
+    request::Asked,
+    units::{self, several},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cube index scenes/ --out scenes/index.parquet                       a catalogue of a folder of rasters
+  cube index a/ b/ --out items.json --datetime 2024-06-01             with a time for files whose name tells none
+  cube index --spec alps.toml --roi 10,46,12,47.5 --toi 2020/2024 --out alps.parquet    a stored search
+
+The index is a source like any other: give it as `url` in [source]. Exit code 3: some files could not be read and are left out.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Folders of rasters (also single files).
+    #[arg(value_name = "DIR", required_unless_present = "spec", conflicts_with = "spec")]
+    folders: Vec<PathBuf>,
+    /// Store what the source of this spec has.
+    #[arg(long, value_name = "FILE", requires = "roi")]
+    spec: Option<PathBuf>,
+    #[command(flatten)]
+    asked: Option<Asked>,
+    /// The index: NAME.parquet (stac-geoparquet, packed by place), NAME.json (an item collection) or NAME.ndjson.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Time of files whose name, and whose folder's name, tell none.
+    #[arg(long, value_name = "TIME", conflicts_with = "spec")]
+    datetime: Option<String>,
+    /// Collection that the items of folders belong to.
+    #[arg(long, value_name = "NAME", default_value = "rasters", conflicts_with = "spec")]
+    collection: String,
+}
+
+pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
+    let indexed = match &arguments.spec {
+        Some(spec) => {
+            let spec = eocube::read_spec(spec)?;
+            let asked = arguments.asked.as_ref().ok_or_else(|| Error::refused("no region was given", "add --roi"))?;
+            let place = asked.understand(environment).await?;
+            eocube::index_search(&spec, &place.roi, &place.toi.unwrap_or_else(Toi::always), &arguments.out, environment).await?
+        }
+        None => {
+            let time = arguments.datetime.as_deref().map(instant).transpose()?;
+            let options = eocube::FolderOptions { collection: arguments.collection.clone(), time };
+            eocube::index_folders(&arguments.folders, &options, &arguments.out, environment).await?
+        }
+    };
+    for skipped in &indexed.skipped {
+        printer.warn(format_args!("`{}` is left out: {}", skipped.path, skipped.reason));
+    }
+    let exit = if indexed.skipped.is_empty() { Exit::Done } else { Exit::Partly };
+    printer.summary(&Answer(indexed));
+    Ok(exit)
+}
+
+/// What was stored. The keys are stable.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Answer(Indexed);
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left_out = match self.0.skipped.len() {
+            0 => String::new(),
+            n => format!("; {} left out", several(n as u64, "file")),
+        };
+        write!(f, "wrote {}: {}, {}{left_out}", self.0.path, several(self.0.items as u64, "item"), units::bytes(self.0.bytes))
+    }
+}

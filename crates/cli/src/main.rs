@@ -1,0 +1,36 @@
+//! The program `cube`: fills cubes of Earth-observation data on demand.
+//!
+//! `main` knows exit codes and nothing else; each command is a file under `commands/` that resolves its arguments and calls the
+//! library. Only [`printer`] and [`errors`] write to the terminal.
+
+mod args;
+mod commands;
+mod errors;
+mod exit;
+mod interrupt;
+mod logging;
+mod paint;
+mod panic;
+mod picture;
+mod printer;
+mod progress;
+mod request;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{args::Cli, exit::Exit, printer::Printer};
+
+fn main() -> ExitCode {
+    panic::install();
+    let cli = Cli::parse();
+    let printer = Printer::new(&cli.global);
+    logging::install(&cli.global, &printer);
+    commands::run(cli, &printer).unwrap_or_else(|error| {
+        errors::print(&error, &printer);
+        if error.is_usage() { Exit::Usage } else { Exit::Failed }
+    })
+    .into()
+}

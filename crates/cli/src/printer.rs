@@ -1,0 +1,87 @@
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+};
+
+use serde::Serialize;
+
+use crate::{
+    args::{Color, Global},
+    paint::Paint,
+};
+
+/// Decides what reaches the user: answers on stdout, everything else on stderr.
+#[derive(Debug, Clone)]
+pub(crate) struct Printer {
+    json: bool,
+    quiet: bool,
+    pub(crate) paint: Paint,
+}
+
+impl Printer {
+    pub(crate) fn new(global: &Global) -> Self {
+        let colored = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !global.no_color && io::stderr().is_terminal(),
+        };
+        Self { json: global.json, quiet: global.quiet, paint: Paint(colored) }
+    }
+
+    /// What a command was asked for: the same facts as text or as JSON.
+    pub(crate) fn answer<A: Serialize + Display>(&self, answer: &A) {
+        if self.json { self.json(answer) } else { out(answer) }
+    }
+
+    /// What a command did, where the doing is what counts: not said when quiet.
+    pub(crate) fn summary<A: Serialize + Display>(&self, summary: &A) {
+        if self.json || !self.quiet {
+            self.answer(summary);
+        }
+    }
+
+    /// A text for the program that reads stdout, such as a script.
+    pub(crate) fn raw(&self, text: &str) {
+        out(&text.trim_end());
+    }
+
+    /// Something by the way, on stderr.
+    pub(crate) fn say(&self, text: impl Display) {
+        if !self.quiet {
+            self.line(text);
+        }
+    }
+
+    /// Something that the user must know.
+    pub(crate) fn warn(&self, text: impl Display) {
+        self.line(format_args!("{} {text}", self.paint.yellow("warning:")));
+    }
+
+    /// A line on stderr, whatever was asked.
+    pub(crate) fn line(&self, text: impl Display) {
+        // When stderr is closed there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// Whether a progress bar may be drawn.
+    pub(crate) fn draws(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Whether to speak of progress at all.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    fn json<A: Serialize>(&self, answer: &A) {
+        match serde_json::to_string_pretty(answer) {
+            Ok(text) => out(&text),
+            Err(error) => self.line(format_args!("{} the answer cannot be written as JSON: {error}", self.paint.red("error:"))),
+        }
+    }
+}
+
+fn out(text: &impl Display) {
+    // A reader such as `head` may have had enough.
+    let _ = writeln!(io::stdout(), "{text}");
+}

@@ -1,0 +1,230 @@
+//! A geometry sorted by dimension, and cut at lines of constant x or y.
+
+use geo::{Coord, Geometry, LineString, Polygon};
+
+use crate::{Extent, Result};
+
+/// Areas, lines and points of a geometry, each in x, y order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shapes {
+    /// Polygons with holes; rings are closed.
+    pub areas: Vec<Polygon>,
+    /// Lines, also polygons that have no area.
+    pub lines: Vec<LineString>,
+    /// Points.
+    pub points: Vec<Coord>,
+}
+
+impl Shapes {
+    /// Takes a geometry apart. Empty parts vanish; a polygon without area becomes a line, a line of one place a point.
+    pub fn of(geometry: Geometry) -> Self {
+        let mut out = Self::default();
+        out.add(geometry);
+        out
+    }
+
+    fn add(&mut self, geometry: Geometry) {
+        match geometry {
+            Geometry::Point(p) => self.points.push(p.0),
+            Geometry::MultiPoint(all) => self.points.extend(all.0.into_iter().map(|p| p.0)),
+            Geometry::Line(l) => self.add_line(LineString(vec![l.start, l.end])),
+            Geometry::LineString(l) => self.add_line(l),
+            Geometry::MultiLineString(all) => all.0.into_iter().for_each(|l| self.add_line(l)),
+            Geometry::Polygon(p) => self.add_polygon(p),
+            Geometry::MultiPolygon(all) => all.0.into_iter().for_each(|p| self.add_polygon(p)),
+            Geometry::Rect(r) => self.add_polygon(r.to_polygon()),
+            Geometry::Triangle(t) => self.add_polygon(t.to_polygon()),
+            Geometry::GeometryCollection(all) => all.0.into_iter().for_each(|g| self.add(g)),
+        }
+    }
+
+    fn add_polygon(&mut self, polygon: Polygon) {
+        if double_area(&polygon.exterior().0) == 0.0 {
+            return self.add_line(polygon.exterior().clone());
+        }
+        self.areas.push(polygon);
+    }
+
+    fn add_line(&mut self, line: LineString) {
+        match line.0.as_slice() {
+            [] => {}
+            [first, rest @ ..] if rest.iter().all(|c| c == first) => self.points.push(*first),
+            _ => self.lines.push(line),
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.areas.is_empty() && self.lines.is_empty() && self.points.is_empty()
+    }
+
+    /// Every vertex.
+    pub fn coords(&self) -> impl Iterator<Item = Coord> {
+        let areas = self.areas.iter().flat_map(|p| std::iter::once(p.exterior()).chain(p.interiors()));
+        areas.chain(&self.lines).flat_map(|l| &l.0).chain(&self.points).copied()
+    }
+
+    /// The extent of every finite vertex.
+    pub fn extent(&self) -> Option<Extent> {
+        Extent::of(self.coords().map(|c| (c.x, c.y)))
+    }
+
+    /// The same with every vertex moved.
+    #[must_use]
+    pub fn map(&self, f: impl Fn(Coord) -> Coord + Copy) -> Self {
+        let line = |l: &LineString| LineString(l.0.iter().map(|c| f(*c)).collect());
+        Self {
+            areas: self.areas.iter().map(|p| Polygon::new(line(p.exterior()), p.interiors().iter().map(line).collect())).collect(),
+            lines: self.lines.iter().map(line).collect(),
+            points: self.points.iter().map(|c| f(*c)).collect(),
+        }
+    }
+
+    /// The part inside an extent. The boundary of a clipped area may run along the extent's sides, twice where it leaves and returns.
+    #[must_use]
+    pub fn clip(&self, to: Extent) -> Self {
+        let mut out = Self::default();
+        for polygon in &self.areas {
+            let exterior = clip_ring(&polygon.exterior().0, to);
+            if double_area(&exterior) != 0.0 {
+                let holes = polygon.interiors().iter().map(|r| LineString(clip_ring(&r.0, to))).filter(|r| !r.0.is_empty()).collect();
+                out.areas.push(Polygon::new(LineString(exterior), holes));
+            }
+        }
+        for line in &self.lines {
+            clip_line(&line.0, to).into_iter().for_each(|part| out.add_line(LineString(part)));
+        }
+        let inside = |c: &Coord| (to.west..=to.east).contains(&c.x) && (to.south..=to.north).contains(&c.y);
+        out.points.extend(self.points.iter().copied().filter(inside));
+        out
+    }
+
+    /// Adds everything of another.
+    pub fn extend(&mut self, other: Self) {
+        self.areas.extend(other.areas);
+        self.lines.extend(other.lines);
+        self.points.extend(other.points);
+    }
+
+    /// As one geometry, for catalogues and pictures.
+    pub fn to_geojson(&self) -> geojson::Geometry {
+        let mut all: Vec<Geometry> = Vec::new();
+        if !self.areas.is_empty() {
+            all.push(Geometry::MultiPolygon(geo::MultiPolygon(self.areas.clone())));
+        }
+        if !self.lines.is_empty() {
+            all.push(Geometry::MultiLineString(geo::MultiLineString(self.lines.clone())));
+        }
+        if !self.points.is_empty() {
+            all.push(Geometry::MultiPoint(geo::MultiPoint(self.points.iter().map(|c| geo::Point(*c)).collect())));
+        }
+        let geometry = if all.len() == 1 { all.remove(0) } else { Geometry::GeometryCollection(geo::GeometryCollection(all)) };
+        geojson::Geometry::new((&geometry).into())
+    }
+
+    /// From GeoJSON. Errors are the library's words.
+    pub(crate) fn from_geojson(geometry: &geojson::Geometry) -> Result<Self, String> {
+        // The library takes every position to have two numbers.
+        if !has_whole_positions(&geometry.value) {
+            return Err("a position has fewer than two numbers".into());
+        }
+        Geometry::<f64>::try_from(geometry).map(Self::of).map_err(|e| e.to_string())
+    }
+}
+
+fn has_whole_positions(value: &geojson::GeometryValue) -> bool {
+    use geojson::GeometryValue as V;
+    let line = |l: &Vec<geojson::Position>| l.iter().all(|p| p.len() >= 2);
+    match value {
+        V::Point { coordinates } => coordinates.len() >= 2,
+        V::MultiPoint { coordinates } | V::LineString { coordinates } => line(coordinates),
+        V::MultiLineString { coordinates } | V::Polygon { coordinates } => coordinates.iter().all(line),
+        V::MultiPolygon { coordinates } => coordinates.iter().flatten().all(line),
+        V::GeometryCollection { geometries } => geometries.iter().all(|g| has_whole_positions(&g.value)),
+    }
+}
+
+/// Twice the signed area of a closed ring, computed around its first vertex so that large coordinates do not swamp small rings.
+pub(crate) fn double_area(ring: &[Coord]) -> f64 {
+    let Some(o) = ring.first().copied() else { return 0.0 };
+    ring.windows(2).map(|e| (e[0].x - o.x) * (e[1].y - o.y) - (e[1].x - o.x) * (e[0].y - o.y)).sum()
+}
+
+/// Whether a point lies inside closed rings, by the even-odd rule.
+pub(crate) fn contains<'a>(rings: impl IntoIterator<Item = &'a [Coord]>, p: Coord) -> bool {
+    rings.into_iter().flat_map(|r| r.windows(2)).fold(false, |inside, e| {
+        let (a, b) = (e[0], e[1]);
+        let crosses = (a.y > p.y) != (b.y > p.y) && p.x < (b.x - a.x) * ((p.y - a.y) / (b.y - a.y)) + a.x;
+        inside != crosses
+    })
+}
+
+/// The ring cut to an extent, side after side (Sutherland and Hodgman); empty when nothing is left.
+pub(crate) fn clip_ring(ring: &[Coord], to: Extent) -> Vec<Coord> {
+    let mut points = ring.to_vec();
+    for (on_x, at, sign) in [(true, to.west, 1.0), (true, to.east, -1.0), (false, to.south, 1.0), (false, to.north, -1.0)] {
+        let inside = |c: Coord| (if on_x { c.x } else { c.y } - at) * sign;
+        if points.iter().all(|c| inside(*c) >= 0.0) {
+            continue;
+        }
+        let mut kept = Vec::with_capacity(points.len() + 4);
+        for edge in points.windows(2) {
+            let (da, db) = (inside(edge[0]), inside(edge[1]));
+            if da >= 0.0 {
+                kept.push(edge[0]);
+            }
+            if (da > 0.0 && db < 0.0) || (da < 0.0 && db > 0.0) {
+                kept.push(between(edge[0], edge[1], da / (da - db), on_x, at));
+            }
+        }
+        if let Some(first) = kept.first().copied()
+            && kept.last() != Some(&first)
+        {
+            kept.push(first);
+        }
+        points = kept;
+    }
+    if points.len() < 4 { Vec::new() } else { points }
+}
+
+/// The point at `t` of an edge, set exactly onto the line `x = at` or `y = at` that it was computed for.
+fn between(a: Coord, b: Coord, t: f64, on_x: bool, at: f64) -> Coord {
+    if on_x { Coord { x: at, y: a.y + t * (b.y - a.y) } } else { Coord { x: a.x + t * (b.x - a.x), y: at } }
+}
+
+/// The parts of a line inside an extent (Liang and Barsky, edge by edge).
+fn clip_line(line: &[Coord], to: Extent) -> Vec<Vec<Coord>> {
+    let mut parts: Vec<Vec<Coord>> = Vec::new();
+    for edge in line.windows(2) {
+        let (a, d) = (edge[0], Coord { x: edge[1].x - edge[0].x, y: edge[1].y - edge[0].y });
+        let (mut t0, mut t1) = (0.0_f64, 1.0_f64);
+        let mut outside = false;
+        for (p, q) in [(-d.x, a.x - to.west), (d.x, to.east - a.x), (-d.y, a.y - to.south), (d.y, to.north - a.y)] {
+            if p == 0.0 {
+                outside |= q < 0.0;
+            } else if p < 0.0 {
+                t0 = t0.max(q / p);
+            } else {
+                t1 = t1.min(q / p);
+            }
+        }
+        if outside || t0 > t1 {
+            continue;
+        }
+        let at = |t: f64| {
+            if t == 0.0 {
+                a
+            } else if t == 1.0 {
+                edge[1]
+            } else {
+                Coord { x: a.x + t * d.x, y: a.y + t * d.y }
+            }
+        };
+        let (start, end) = (at(t0), at(t1));
+        match parts.last_mut() {
+            Some(part) if part.last() == Some(&start) => part.push(end),
+            _ => parts.push(vec![start, end]),
+        }
+    }
+    parts
+}

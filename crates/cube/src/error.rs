@@ -1,0 +1,201 @@
+use std::{error::Error as StdError, io, path::Path};
+
+use cube_backend::Kind;
+
+/// What can go wrong between a user and a cube. The message states the fact; [`Error::hint`] says what to type.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A region, time, CRS, spec or grid is wrong.
+    #[error(transparent)]
+    Input(#[from] cube_core::Error),
+    /// An option of the command line or argument of a function is wrong.
+    #[error("`{option}` is wrong")]
+    Option {
+        /// Its name.
+        option: String,
+        /// What is wrong with it.
+        source: cube_core::Error,
+    },
+    /// A spec file with mistakes.
+    #[error("`{path}` cannot be used as a spec")]
+    Spec {
+        /// The file.
+        path: String,
+        /// All mistakes.
+        source: cube_core::Error,
+    },
+    /// A load, plan or resolution of defaults failed.
+    #[error(transparent)]
+    Engine(#[from] cube_engine::Error),
+    /// The cube's store failed.
+    #[error(transparent)]
+    Store(#[from] cube_store::Error),
+    /// A catalogue or file failed.
+    #[error(transparent)]
+    Backend(#[from] cube_backend::Error),
+    /// The environment's settings make no sense.
+    #[error(transparent)]
+    Access(#[from] cube_access::Error),
+    /// A coordinate transformation is not possible.
+    #[error(transparent)]
+    Warp(#[from] cube_warp::Error),
+    /// A file of this machine cannot be read or written.
+    #[error("`{path}` cannot be {done}")]
+    File {
+        /// The file.
+        path: String,
+        /// `read` or `written`.
+        done: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was typed cannot be carried out.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong.
+        message: String,
+        /// What to type instead.
+        hint: Option<String>,
+    },
+    /// Something that only GDAL does, in a program that was built without it.
+    #[error("{what} needs GDAL, and this program was built without it")]
+    NeedsGdal {
+        /// What was asked for.
+        what: String,
+        /// What does without.
+        instead: &'static str,
+    },
+    /// Something outside the program failed.
+    #[error("{message}")]
+    Failed {
+        /// What failed.
+        message: String,
+        /// Why.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// A result whose error is [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// What was typed cannot be carried out; the hint says what to type.
+    pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// An option with a value that is wrong.
+    pub fn option(option: &str, source: cube_core::Error) -> Self {
+        Self::Option { option: option.to_owned(), source }
+    }
+
+    /// Something outside the program failed.
+    pub fn failed(message: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Failed { message: message.into(), source: source.into() }
+    }
+
+    /// A file that cannot be read.
+    pub fn unreadable(path: &Path, source: io::Error) -> Self {
+        Self::File { path: path.display().to_string(), done: "read", source }
+    }
+
+    /// A file that cannot be written.
+    pub fn unwritable(path: &Path, source: io::Error) -> Self {
+        Self::File { path: path.display().to_string(), done: "written", source }
+    }
+
+    /// What to type or do: what the layer that failed knows, else what its kind suggests.
+    pub fn hint(&self) -> Option<String> {
+        self.own_hint().or_else(|| self.io_hint()).or_else(|| self.kind().map(by_kind)).or_else(|| {
+            let usage = "`cube COMMAND --help` shows examples";
+            self.is_usage().then(|| usage.to_owned())
+        })
+    }
+
+    /// Whether what was typed is wrong (as against the world): exit code 2.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Input(_) | Self::Option { .. } | Self::Spec { .. } | Self::Refused { .. } | Self::NeedsGdal { .. } | Self::Warp(_) => true,
+            Self::Engine(e) => e.is_usage(),
+            Self::Store(e) => is_usage_of_store(e),
+            Self::Backend(e) => e.kind() == Kind::Invalid,
+            Self::Access(e) => e.kind() == cube_access::Kind::Invalid,
+            Self::File { source, done, .. } => *done == "read" && source.kind() == io::ErrorKind::NotFound,
+            Self::Failed { .. } => false,
+        }
+    }
+
+    fn own_hint(&self) -> Option<String> {
+        match self {
+            Self::Input(e) | Self::Option { source: e, .. } | Self::Spec { source: e, .. } => e.hint(),
+            Self::Engine(e) => e.hint(),
+            Self::Store(e) => e.hint(),
+            Self::Backend(e) => e.hint().map(str::to_owned),
+            Self::Access(e) => e.hint(),
+            Self::Warp(e) => e.hint(),
+            Self::Refused { hint, .. } => hint.clone(),
+            Self::NeedsGdal { instead, .. } => Some(format!("{instead}, or build the program with `--features gdal`")),
+            Self::File { .. } | Self::Failed { .. } => None,
+        }
+    }
+
+    /// The kind of a backend's error, wherever it was met.
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Backend(e) => Some(e.kind()),
+            Self::Engine(cube_engine::Error::Backend(e)) => Some(e.kind()),
+            _ => None,
+        }
+    }
+
+    fn io_hint(&self) -> Option<String> {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = next {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                return by_io(io.kind()).map(str::to_owned);
+            }
+            next = error.source();
+        }
+        None
+    }
+}
+
+fn is_usage_of_store(e: &cube_store::Error) -> bool {
+    use cube_store::Error as E;
+    matches!(
+        e,
+        E::Location { .. }
+            | E::NotFound { .. }
+            | E::AlreadyExists { .. }
+            | E::NotACube { .. }
+            | E::Layout(_)
+            | E::NoGroup { .. }
+            | E::NoBand { .. }
+            | E::NoStep { .. }
+            | E::OffAxis { .. }
+            | E::Misfit { .. }
+    )
+}
+
+fn by_io(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind as K;
+    Some(match kind {
+        K::NotFound => "check the name; relative names begin at the working directory",
+        K::PermissionDenied | K::ReadOnlyFilesystem => "check the permission of the file and of its folder",
+        K::StorageFull | K::QuotaExceeded | K::FileTooLarge => "make room, then run the same command again: what was committed is kept",
+        K::ConnectionRefused | K::ConnectionReset | K::TimedOut | K::HostUnreachable | K::NetworkUnreachable => "check the address and the network, then run the same command again",
+        _ => return None,
+    })
+}
+
+fn by_kind(kind: Kind) -> String {
+    match kind {
+        Kind::NotFound => "check the name; the source may have moved it: `--refresh` searches again",
+        Kind::Denied => "check the credentials for that host, and that they may read it",
+        Kind::Unsupported => "leave the file out, or convert it with `gdal_translate -of COG`",
+        Kind::Corrupt => "the bytes are not what they should be: try again, and if it stays so, tell the archive",
+        Kind::Unavailable => "check the address and the network, then run the same command again: what was committed is kept",
+        Kind::Invalid => "`cube COMMAND --help` shows examples",
+    }
+    .to_owned()
+}

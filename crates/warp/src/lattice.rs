@@ -1,0 +1,138 @@
+use cube_core::{Shape, Window};
+
+use crate::path::Path;
+
+/// Destination pixels between two nodes.
+pub(crate) const STEP: usize = 32;
+/// Largest error at a point where it is checked, in source pixels; half an interval away from a node along one axis, where the error
+/// of the interpolation is greatest. Errors along both axes add up, so a quarter of the bound of 1e-6.
+const CHECK: f64 = 2.5e-7;
+/// Interpolation weights half-way between the middle two of four nodes.
+const HALF: [f64; 4] = [-0.0625, 0.5625, 0.5625, -0.0625];
+
+/// Source coordinates of a part of the destination, interpolated between exact ones.
+///
+/// Nodes lie at multiples of [`STEP`] pixels of the destination *grid*, and a cell knows only the sixteen nodes around it: so a
+/// coordinate does not depend on the window it is computed for. A cell whose interpolation errs is computed exactly.
+#[derive(Debug)]
+pub(crate) struct Lattice {
+    /// First row and column of cells, and how many.
+    cells: Window,
+    /// `(cells.rows + 3) × (cells.cols + 3)` nodes, the first one cell before the first cell.
+    x: Vec<f64>,
+    y: Vec<f64>,
+    kinds: Vec<Kind>,
+}
+
+/// How the coordinates in a cell are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Interpolated,
+    Exact,
+    /// All far from the source.
+    Nowhere,
+}
+
+impl Lattice {
+    /// The lattice under a window of the destination, its far edges included.
+    pub(crate) fn new(path: &Path, window: Window, source: Shape) -> Self {
+        let (row, col) = (window.row / STEP, window.col / STEP);
+        let cells = Window::new(row, col, window.row_end() / STEP + 1 - row, window.col_end() / STEP + 1 - col);
+        let (rows, cols) = (cells.rows + 3, cells.cols + 3);
+        let (mut x, mut y) = (Vec::with_capacity(rows * cols), Vec::with_capacity(rows * cols));
+        for i in 0..rows {
+            for j in 0..cols {
+                let at = |first: usize, n: usize| (first as f64 + n as f64 - 1.0) * STEP as f64;
+                // Point by point: among several operations PROJ chooses by the mean of the points it is given.
+                let (sx, sy) = path.point_to_source(at(col, j), at(row, i));
+                x.push(sx);
+                y.push(sy);
+            }
+        }
+        let mut lattice = Self { cells, x, y, kinds: Vec::new() };
+        lattice.kinds = (0..cells.rows).flat_map(|i| (0..cells.cols).map(move |j| (i, j))).map(|(i, j)| lattice.kind(path, i, j, source)).collect();
+        lattice
+    }
+
+    fn kind(&self, path: &Path, i: usize, j: usize, source: Shape) -> Kind {
+        let pick = |values: &[f64]| -> [[f64; 4]; 4] { std::array::from_fn(|r| std::array::from_fn(|c| values[(i + r) * (self.cells.cols + 3) + j + c])) };
+        let (x, y) = (pick(&self.x), pick(&self.y));
+        if x.iter().chain(&y).flatten().any(|v| !v.is_finite()) {
+            return Kind::Exact;
+        }
+        if apart(&x, source.cols) || apart(&y, source.rows) {
+            return Kind::Nowhere;
+        }
+        let (row, col) = ((self.cells.row + i) as f64, (self.cells.col + j) as f64);
+        let first = [0.0, 1.0, 0.0, 0.0];
+        let good = [(first, HALF, 0.0, 0.5), (HALF, first, 0.5, 0.0), (HALF, HALF, 0.5, 0.5)].into_iter().all(|(down, across, v, u)| {
+            let (ex, ey) = path.point_to_source((col + u) * STEP as f64, (row + v) * STEP as f64);
+            (weigh(&x, down, across) - ex).abs() <= CHECK && (weigh(&y, down, across) - ey).abs() <= CHECK
+        });
+        if good { Kind::Interpolated } else { Kind::Exact }
+    }
+
+    /// Source coordinates along a row of the destination: `row` is a pixel coordinate (`r + 0.5` is the middle of pixel row `r`), columns
+    /// are `first + offset`, `first + 1 + offset`, … with `0 ≤ offset < 1`.
+    pub(crate) fn fill(&self, path: &Path, row: f64, first: usize, offset: f64, x: &mut [f64], y: &mut [f64]) {
+        let i = (row / STEP as f64) as usize - self.cells.row;
+        let down = weights(row / STEP as f64 - (self.cells.row + i) as f64);
+        let mut done = 0;
+        while done < x.len() {
+            let col = first + done;
+            let j = col / STEP - self.cells.col;
+            let n = (STEP - col % STEP).min(x.len() - done);
+            let (xs, ys) = (&mut x[done..done + n], &mut y[done..done + n]);
+            match self.kinds[i * self.cells.cols + j] {
+                Kind::Interpolated => {
+                    let start = (col % STEP) as f64 + offset;
+                    evaluate(self.across(&self.x, i, j, down), start, xs);
+                    evaluate(self.across(&self.y, i, j, down), start, ys);
+                }
+                Kind::Exact => {
+                    for (k, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
+                        (*x, *y) = path.point_to_source((col + k) as f64 + offset, row);
+                    }
+                }
+                Kind::Nowhere => {
+                    xs.fill(f64::NAN);
+                    ys.fill(f64::NAN);
+                }
+            }
+            done += n;
+        }
+    }
+
+    /// The four values around a cell, interpolated down to a row.
+    fn across(&self, values: &[f64], i: usize, j: usize, down: [f64; 4]) -> [f64; 4] {
+        let width = self.cells.cols + 3;
+        std::array::from_fn(|c| (0..4).map(|r| down[r] * values[(i + r) * width + j + c]).sum())
+    }
+}
+
+/// Whether all of a cell is far from `0..=size`: its nodes, and half of what lies between them on either side, are.
+fn apart(nodes: &[[f64; 4]; 4], size: usize) -> bool {
+    let (min, max) = nodes.iter().flatten().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| (lo.min(v), hi.max(v)));
+    let margin = 0.5 * (max - min) + 4.0;
+    max + margin < 0.0 || min - margin > size as f64
+}
+
+fn weigh(nodes: &[[f64; 4]; 4], down: [f64; 4], across: [f64; 4]) -> f64 {
+    (0..4).map(|r| down[r] * (0..4).map(|c| across[c] * nodes[r][c]).sum::<f64>()).sum()
+}
+
+/// Lagrange's cubic through nodes at −1, 0, 1, 2.
+fn weights(t: f64) -> [f64; 4] {
+    [-t * (t - 1.0) * (t - 2.0) / 6.0, (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0, -(t + 1.0) * t * (t - 2.0) / 2.0, (t + 1.0) * t * (t - 1.0) / 6.0]
+}
+
+/// The cubic through four nodes at `start`, `start + 1`, … steps of a pixel after the second.
+fn evaluate([p0, p1, p2, p3]: [f64; 4], start: f64, out: &mut [f64]) {
+    let c3 = (p3 - 3.0 * p2 + 3.0 * p1 - p0) / 6.0;
+    let c2 = (p2 - 2.0 * p1 + p0) / 2.0;
+    let c1 = p2 - p1 - c2 - c3;
+    for (k, v) in out.iter_mut().enumerate() {
+        let t = (start + k as f64) * (1.0 / STEP as f64);
+        *v = p1 + t * (c1 + t * (c2 + t * c3));
+    }
+}

@@ -1,0 +1,1 @@
+"""What the tests share: the programs, scenes with known pixels, the truth by rasterio, and ways to open a cube."""

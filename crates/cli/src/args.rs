@@ -4,10 +4,13 @@ use crate::commands::{completions, create, gc, index, load, patches, plan, previ
 
 const EXAMPLES: &str = "\
 Examples:
-  cube load alps --spec alps.toml --roi 10.9,46.6,11.4,46.9 --toi 2024-06   create a cube and fill one region of it
-  cube load alps --roi valley.geojson --toi 2024-06/2024-08                  fill more of it; what is there is not fetched again
-  cube status alps                                                          what it holds
-  cube preview alps --out view.png                                          a picture of it
+  # Create a cube and fill one region of it
+  cube load alps --spec alps.toml --roi 10.9,46.6,11.4,46.9 --toi 2024-06
+  # Fill more of it; what is there is not fetched again
+  cube load alps --roi valley.geojson --toi 2024-06/2024-08
+  # What it holds, and a picture of it
+  cube status alps
+  cube preview alps --out view.png
 
 `cube COMMAND --help` has examples of each command.
 
@@ -37,7 +40,7 @@ pub(crate) struct Global {
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Whether to write in colour.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
     /// Filter of the log, as `tracing` writes it.
     #[arg(long, global = true, hide = true, env = "CUBE_LOG", hide_env = true)]
@@ -49,7 +52,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal.
+    // On a terminal.
     Auto,
     Always,
     Never,

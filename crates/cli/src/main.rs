@@ -28,9 +28,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = Printer::new(&cli.global);
     logging::install(&cli.global, &printer);
-    commands::run(cli, &printer).unwrap_or_else(|error| {
-        errors::print(&error, &printer);
-        if error.is_usage() { Exit::Usage } else { Exit::Failed }
-    })
-    .into()
+    commands::run(cli, &printer)
+        .unwrap_or_else(|error| {
+            errors::print(&error, &printer);
+            if error.is_usage() { Exit::Usage } else { Exit::Failed }
+        })
+        .into()
 }

@@ -10,7 +10,12 @@ pub(crate) fn install() {
 }
 
 fn text(info: &PanicHookInfo<'_>) -> String {
-    let what = info.payload().downcast_ref::<&str>().copied().or_else(|| info.payload().downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let what = info
+        .payload()
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| info.payload().downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
     let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     format!(
         "error: cube {version} met a mistake of its own and stopped: {what}\n  at: {place}\n\nhint: what was committed before is safe; please report this message, the command and the spec at {repository}/issues",

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eocube::{Event, Progress};
+use eocube::{Event, PatchId, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{printer::Printer, units};
@@ -17,8 +17,9 @@ use crate::{printer::Printer, units};
 /// The first line without a terminal comes after so long, and each further one after twice as long, up to the longest.
 const FIRST_LINE: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(120);
-/// So many patches that failed are named as they fail; the rest is named at the end.
-const NAMED_AT_ONCE: u64 = 3;
+/// In a long run so many patches are named as they fail, from here on; all are named at the end.
+const NAMED_AT_ONCE: usize = 3;
+const LONG: Duration = Duration::from_secs(10);
 
 /// Shows the events of a load.
 pub(crate) struct Reporter {
@@ -33,10 +34,11 @@ pub(crate) struct Reporter {
     lines: Mutex<Lines>,
 }
 
-/// When the next line is due.
+/// When the next line is due, and which patches have been named.
 struct Lines {
     started: Instant,
     next: Duration,
+    named: Vec<PatchId>,
 }
 
 impl Reporter {
@@ -55,7 +57,7 @@ impl Reporter {
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             committed: AtomicU64::new(0),
-            lines: Mutex::new(Lines { started: Instant::now(), next: FIRST_LINE }),
+            lines: Mutex::new(Lines { started: Instant::now(), next: FIRST_LINE, named: Vec::new() }),
         }
     }
 
@@ -71,6 +73,17 @@ impl Reporter {
             Some(bar) => bar.suspend(|| self.printer.warn(text)),
             None => self.printer.warn(text),
         }
+    }
+
+    fn name(&self, patch: PatchId, reason: &str) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.started.elapsed() < LONG || lines.named.len() >= NAMED_AT_ONCE || lines.named.contains(&patch) {
+            return;
+        }
+        let text = format!("{patch} could not be read: {reason}");
+        lines.named.push(patch);
+        drop(lines);
+        self.speak(text);
     }
 
     fn draw(&self, bar: &ProgressBar) {
@@ -110,7 +123,12 @@ impl Reporter {
                     0 => String::new(),
                     n => format!(", {} failed", units::count(n)),
                 };
-                format!("{} of {} chunks ready, {} committed{failed}", units::count(get(&self.done)), units::count(planned), units::count(get(&self.committed)))
+                format!(
+                    "{} of {} chunks ready, {} committed{failed}",
+                    units::count(get(&self.done)),
+                    units::count(planned),
+                    units::count(get(&self.committed))
+                )
             }
         }
     }
@@ -138,9 +156,8 @@ impl Progress for Reporter {
                 self.done.fetch_add(1, Ordering::Relaxed);
             }
             Event::UnitFailed { patch, reason } => {
-                if self.failed.fetch_add(1, Ordering::Relaxed) < NAMED_AT_ONCE {
-                    self.speak(format_args!("{patch} could not be read: {reason}"));
-                }
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                self.name(patch, &reason);
             }
             Event::Committed { units } => {
                 self.committed.fetch_add(units as u64, Ordering::Relaxed);

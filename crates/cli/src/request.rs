@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 /// What is asked for.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "What is asked for")]
 pub(crate) struct Asked {
     /// Region: `west,south,east,north`, WKT, GeoJSON, a vector file, or `@file.tif` for its grid.
     #[arg(long, value_name = "ROI", allow_hyphen_values = true)]
@@ -29,11 +28,16 @@ pub(crate) struct Place {
 impl Asked {
     /// Understands what was typed; nothing of a cube is needed for it.
     pub(crate) async fn understand(&self, environment: &Environment) -> Result<Place> {
-        let crs = self.roi_crs.as_deref().map(Crs::parse).transpose()?;
         let toi = self.toi.as_deref().map(Toi::parse).transpose().map_err(|e| Error::option("--toi", e))?;
-        let roi = eocube::read_roi(&self.roi, crs, environment).await?;
+        let roi = region(&self.roi, self.roi_crs.as_deref(), environment).await?;
         Ok(Place { roi, toi })
     }
+}
+
+/// Understands `--roi` and `--roi-crs`.
+pub(crate) async fn region(text: &str, crs: Option<&str>, environment: &Environment) -> Result<Roi> {
+    let crs = crs.map(Crs::parse).transpose().map_err(|e| Error::option("--roi-crs", e))?;
+    eocube::read_roi(text, crs, environment).await
 }
 
 impl Place {
@@ -42,7 +46,12 @@ impl Place {
         let toi = match self.toi {
             Some(toi) => toi,
             None if layout.time.step == TimeStep::None => Toi::always(),
-            None => return Err(Error::refused("the cube has a time axis, and no time was given", "add --toi, for example `--toi 2024-06`, or `--toi ..` for all of time")),
+            None => {
+                return Err(Error::refused(
+                    "the cube has a time axis, and no time was given",
+                    "add --toi, for example `--toi 2024-06`, or `--toi ..` for all of time",
+                ));
+            }
         };
         Ok(Request { roi: self.roi, toi, bands: bands.to_vec() })
     }

@@ -35,5 +35,6 @@ pub fn formats() -> Vec<Arc<dyn Format>> {
 }
 
 fn unknown(name: &str) -> Error {
-    Error::new(Kind::Invalid, format!("there is no catalogue backend `{name}`")).with_hint(format!("give one of {} as `backend` in [source]", CATALOGS.join(", ")))
+    Error::new(Kind::Invalid, format!("there is no catalogue backend `{name}`"))
+        .with_hint(format!("give one of {} as `backend` in [source]", CATALOGS.join(", ")))
 }

@@ -59,7 +59,8 @@ impl Environment {
     pub async fn create_cube(&self, location: &str, spec: &CubeSpec, options: &ResolveOptions) -> Result<Cube> {
         builtin::check(&spec.source)?;
         let location = Location::parse(location)?;
-        if let Err(e @ (cube_store::Error::NotACube { .. } | cube_store::Error::TooNew { .. })) = Cube::open(&location, &self.storage_options()).await {
+        if let Err(e @ (cube_store::Error::NotACube { .. } | cube_store::Error::TooNew { .. })) = Cube::open(&location, &self.storage_options()).await
+        {
             return Err(e.into());
         }
         let layout = cube_engine::resolve(spec, options, &self.context(spec, Limits::default())).await?;
@@ -68,7 +69,12 @@ impl Environment {
 
     /// The means of a run on a cube with this source. The catalogue is opened when it is first asked something.
     pub fn context(&self, spec: &CubeSpec, limits: Limits) -> Context {
-        let catalog = Arc::new(LazyCatalog { source: spec.source.clone(), properties: order_property(spec), access: self.access.clone(), opened: OnceCell::new() });
+        let catalog = Arc::new(LazyCatalog {
+            source: spec.source.clone(),
+            properties: order_property(spec),
+            access: self.access.clone(),
+            opened: OnceCell::new(),
+        });
         Context::new(catalog, self.formats.clone(), self.sources(), limits, Self::now())
     }
 

@@ -115,7 +115,10 @@ impl Error {
     /// Whether what was typed is wrong (as against the world): exit code 2.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Input(_) | Self::Option { .. } | Self::Spec { .. } | Self::Refused { .. } | Self::NeedsGdal { .. } | Self::Warp(_) => true,
+            Self::Input(_) | Self::Option { .. } | Self::Spec { .. } | Self::Refused { .. } | Self::NeedsGdal { .. } => true,
+            Self::Warp(e) => is_usage_of_warp(e),
+            Self::Engine(cube_engine::Error::Warp(e)) => is_usage_of_warp(e),
+            Self::Engine(cube_engine::Error::Store(e)) => is_usage_of_store(e),
             Self::Engine(e) => e.is_usage(),
             Self::Store(e) => is_usage_of_store(e),
             Self::Backend(e) => e.kind() == Kind::Invalid,
@@ -160,6 +163,11 @@ impl Error {
     }
 }
 
+fn is_usage_of_warp(e: &cube_warp::Error) -> bool {
+    use cube_warp::Error as E;
+    matches!(e, E::Core(_) | E::UnknownCrs { .. } | E::NoOperation { .. } | E::DoesNotFit { .. })
+}
+
 fn is_usage_of_store(e: &cube_store::Error) -> bool {
     use cube_store::Error as E;
     matches!(
@@ -183,7 +191,9 @@ fn by_io(kind: io::ErrorKind) -> Option<&'static str> {
         K::NotFound => "check the name; relative names begin at the working directory",
         K::PermissionDenied | K::ReadOnlyFilesystem => "check the permission of the file and of its folder",
         K::StorageFull | K::QuotaExceeded | K::FileTooLarge => "make room, then run the same command again: what was committed is kept",
-        K::ConnectionRefused | K::ConnectionReset | K::TimedOut | K::HostUnreachable | K::NetworkUnreachable => "check the address and the network, then run the same command again",
+        K::ConnectionRefused | K::ConnectionReset | K::TimedOut | K::HostUnreachable | K::NetworkUnreachable => {
+            "check the address and the network, then run the same command again"
+        }
         _ => return None,
     })
 }

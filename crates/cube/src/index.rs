@@ -2,6 +2,7 @@
 
 mod folders;
 mod name;
+mod record;
 
 use std::path::Path;
 

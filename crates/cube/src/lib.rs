@@ -35,12 +35,12 @@ pub use check::{Check, check};
 pub use cube_access::{Access, AccessOptions, Stats};
 pub use cube_backend::{Catalog, Format, Kind as BackendKind, PatchQuery};
 pub use cube_core::{
-    BandLayout, ChunkGrid, ChunkIndex, Crs, CubeSpec, DType, Extent, GeoBox, GroupLayout, Layout, Number, PatchId, PatchIndex, Period, Pixels, Plan, Roi, Shape,
-    Task, TimeStep, TimeValue, Toi, Window,
+    BandLayout, ChunkGrid, ChunkIndex, Crs, CubeSpec, DType, Extent, GeoBox, GroupLayout, Layout, Number, PatchId, PatchIndex, Period, Pixels, Plan,
+    Roi, Shape, Task, TimeStep, TimeValue, Toi, Window,
 };
 pub use cube_engine::{
-    BandExplanation, Cancel, CatalogSource, Context, Event, Explanation, Failure, Limits, LoadOptions, Outcome, Planned, Preview, Progress, Quiet, Request, ResolveOptions, explain, load,
-    plan, resolve, run_task, write_patch,
+    BandExplanation, Cancel, CatalogSource, Context, Event, Explanation, Failure, Limits, LoadOptions, Outcome, Planned, Preview, Progress, Quiet,
+    Request, ResolveOptions, explain, load, plan, resolve, run_task, write_patch,
 };
 pub use cube_store::{Cube, Error as StoreError, GcReport, Kind as StoreKind, LedgerBlock, Location, SizeReport, Snapshot, State, Version};
 pub use environment::Environment;

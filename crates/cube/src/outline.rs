@@ -33,13 +33,14 @@ impl Outline {
         let crs = cube_warp::proj::canonical(grid.crs())?;
         let geographic = crs == Crs::wgs84() || cube_warp::proj::describe(&crs)?.geographic;
         let to_pixel = grid.world_to_pixel();
-        let turn = geographic.then(|| 360.0 * to_pixel.a);
+        let turn = geographic.then_some(360.0 * to_pixel.a);
         let to_grid = cube_warp::proj::transform(&roi.crs, &crs)?;
         let project = Project { to_grid: to_grid.as_ref(), to_pixel, turn };
         let line = |l: &[geo_types::Coord]| project.line(&l.iter().map(|c| (c.x, c.y)).collect::<Vec<_>>());
         let areas = shapes.areas.iter().map(|p| std::iter::once(p.exterior()).chain(p.interiors()).map(|r| line(&r.0)).collect());
         let points = shapes.points.iter().map(|p| line(std::slice::from_ref(p)));
-        let mut outline = Self { areas: areas.collect(), lines: shapes.lines.iter().map(|l| line(&l.0)).chain(points).collect(), shape: grid.shape() };
+        let mut outline =
+            Self { areas: areas.collect(), lines: shapes.lines.iter().map(|l| line(&l.0)).chain(points).collect(), shape: grid.shape() };
         if let Some(turn) = turn {
             outline.repeat(turn);
         }
@@ -60,10 +61,13 @@ impl Outline {
 
     /// The area of the region that lies in the grid, in pixels. Areas that overlap count twice.
     pub fn area(&self) -> f64 {
-        self.areas.iter().map(|rings| {
-            let mut areas = rings.iter().map(|ring| ring_area(&clip(ring, self.shape)));
-            areas.next().unwrap_or(0.0) - areas.sum::<f64>()
-        }).sum()
+        self.areas
+            .iter()
+            .map(|rings| {
+                let mut areas = rings.iter().map(|ring| ring_area(&clip(ring, self.shape)));
+                areas.next().unwrap_or(0.0) - areas.sum::<f64>()
+            })
+            .sum()
     }
 
     /// For each pixel of a window, row by row, whether its centre lies inside an area.
@@ -249,7 +253,8 @@ mod tests {
     /// A box in longitude and latitude, point by point: the inside of the box, whatever its image looks like.
     #[test]
     fn edges_bend_as_the_projection_does() {
-        let far = GeoBox::new(Crs::from_epsg(32632), Affine::new(1000.0, 0.0, 200_000.0, 0.0, -1000.0, 6_000_000.0), Shape::new(600, 700)).expect("a grid");
+        let far =
+            GeoBox::new(Crs::from_epsg(32632), Affine::new(1000.0, 0.0, 200_000.0, 0.0, -1000.0, 6_000_000.0), Shape::new(600, 700)).expect("a grid");
         let outline = Outline::new(&Roi::parse("6.0,49.5,13.0,53.0", None).expect("a region"), &far).expect("an outline");
         let inside = outline.inside(Window::whole(far.shape()));
         let to_lonlat = cube_warp::proj::transform(far.crs(), &Crs::wgs84()).expect("a transformation");

@@ -90,7 +90,8 @@ fn choose_bands<'a>(layout: &'a Layout, wanted: &[String]) -> Result<Vec<&'a Ban
         return Err(Error::refused(format!("{} bands cannot be shown", wanted.len()), "give one band (grey) or three (red, green, blue)"));
     }
     let known = || layout.bands.iter().map(|b| b.name.as_str()).collect::<Vec<_>>().join(", ");
-    let find = |name: &String| layout.band(name).ok_or_else(|| Error::refused(format!("the cube has no variable `{name}`"), format!("it has {}", known())));
+    let find =
+        |name: &String| layout.band(name).ok_or_else(|| Error::refused(format!("the cube has no variable `{name}`"), format!("it has {}", known())));
     if !wanted.is_empty() {
         return wanted.iter().map(find).collect();
     }
@@ -116,7 +117,13 @@ async fn choose_place<'a>(snapshot: &'a Snapshot, options: &PreviewOptions, band
         if survey::has_time(layout) {
             let all = snapshot.steps(&group.name).await?;
             known.extend(all.iter().copied());
-            steps = all.iter().enumerate().rev().map(|(i, t)| (i / layout.unit_time.max(1), Some(*t))).filter(|(_, t)| wanted.is_none() || *t == wanted).collect();
+            steps = all
+                .iter()
+                .enumerate()
+                .rev()
+                .map(|(i, t)| (i / layout.unit_time.max(1), Some(*t)))
+                .filter(|(_, t)| wanted.is_none() || *t == wanted)
+                .collect();
         }
         for (unit, step) in steps {
             let loaded = loaded_units(snapshot, group, unit, bands).await?;
@@ -129,7 +136,11 @@ async fn choose_place<'a>(snapshot: &'a Snapshot, options: &PreviewOptions, band
         Some(step) if !known.contains(&step) => {
             known.sort();
             let near: Vec<String> = known.iter().rev().take(5).map(ToString::to_string).collect();
-            let hint = if near.is_empty() { "load something first: `cube load --help`".to_owned() } else { format!("the last steps are {}", near.join(", ")) };
+            let hint = if near.is_empty() {
+                "load something first: `cube load --help`".to_owned()
+            } else {
+                format!("the last steps are {}", near.join(", "))
+            };
             Err(Error::refused(format!("the cube has no step {step}"), hint))
         }
         _ => Err(Error::refused("there are no pixels to show", "load something first (`cube load --help`); `cube status` shows what there is")),

@@ -80,7 +80,11 @@ impl Fetcher {
                 let known: Vec<_> = self.formats.iter().map(|f| f.name()).collect();
                 Error::unsupported(format!("`{}` is of no format that can be read ({})", bare(&asset.href), known.join(", ")))
             })?;
-            format.open(self.sources.source(&asset.href).await?).await
+            let bytes = self.sources.source(&asset.href).await?;
+            match &asset.grid {
+                Some(stated) => format.open_with(bytes, stated).await,
+                None => format.open(bytes).await,
+            }
         };
         cell.get_or_try_init(open).await.cloned()
     }
@@ -260,7 +264,9 @@ fn coalesce(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let mut merged: Vec<Range<u64>> = Vec::new();
     for r in ranges {
         match merged.last_mut() {
-            Some(last) if r.start <= last.end.saturating_add(COALESCE_GAP) && r.end.max(last.end) - last.start <= COALESCE_MAX => last.end = last.end.max(r.end),
+            Some(last) if r.start <= last.end.saturating_add(COALESCE_GAP) && r.end.max(last.end) - last.start <= COALESCE_MAX => {
+                last.end = last.end.max(r.end)
+            }
             _ => merged.push(r),
         }
     }
@@ -289,7 +295,8 @@ fn assemble_typed<T: cube_core::Pixel>(blocks: &[(Block, Decoded)], band: usize,
     for (block, rasters) in blocks {
         let Some(part) = block.window.intersection(window) else { continue };
         let raster = rasters.get(band - block.bands.start).ok_or_else(|| Error::corrupt(format!("band {} is missing from a block", band + 1)))?;
-        let source = T::unwrap_ref(&raster.pixels).ok_or_else(|| Error::corrupt(format!("a block holds {} where {} was announced", raster.pixels.dtype(), T::DTYPE)))?;
+        let source = T::unwrap_ref(&raster.pixels)
+            .ok_or_else(|| Error::corrupt(format!("a block holds {} where {} was announced", raster.pixels.dtype(), T::DTYPE)))?;
         for row in part.row..part.row_end() {
             let from = (row - block.window.row) * block.window.cols + part.col - block.window.col;
             let to = (row - window.row) * window.cols + part.col - window.col;

@@ -68,7 +68,9 @@ impl<'a> Locator<'a> {
         let locator = UnitLocator::new(&self.group.grid, units, self.group.geographic, self.to_lonlat.as_ref(), self.from_lonlat.as_ref());
         let mut known: HashMap<(String, [u64; 8]), Arc<ChunkSet>> = HashMap::new();
         let each = patches.iter().map(|patch| {
-            let Some(grid) = native::grid(patch, self.layout) else { return Ok(Arc::new(locator.touched_by_footprint(patch.footprint.as_ref(), patch.bbox))) };
+            let Some(grid) = native::grid(patch, self.layout) else {
+                return Ok(Arc::new(locator.touched_by_footprint(patch.footprint.as_ref(), patch.bbox)));
+            };
             let key = (grid.crs().to_string(), signature(&grid));
             if let Some(set) = known.get(&key) {
                 return Ok(Arc::clone(set));

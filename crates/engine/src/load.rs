@@ -7,8 +7,7 @@ use cube_store::{Batch, Cube, Kind, Snapshot, Writer};
 use tokio::task::JoinSet;
 
 use crate::{
-    Context, Error, Event, Request, Result,
-    native,
+    Context, Error, Event, Request, Result, native,
     planner::{self, BySteps, Planner},
     region::{self, Region},
     request::Wanted,
@@ -75,7 +74,11 @@ pub async fn load(cube: &Cube, request: &Request, options: LoadOptions, context:
     let snapshot = cube.snapshot().await?;
     let wanted = Wanted::resolve(request, snapshot.layout())?;
     let mut load = Load::new(cube.clone(), request.clone(), wanted, snapshot, options, context);
-    if load.layout.spec.grid.is_native() { load.by_native_groups().await? } else { load.by_regions().await? }
+    if load.layout.spec.grid.is_native() {
+        load.by_native_groups().await?
+    } else {
+        load.by_regions().await?
+    }
     load.finish().await
 }
 
@@ -197,7 +200,8 @@ impl Load {
             self.batch.groups.extend(new);
         }
         if self.options.refresh {
-            self.vanished(&found.region, &patches).await?;
+            let vanished = self.vanished(&found.region, &patches).await?;
+            self.batch.vanished.extend(vanished);
         }
         self.batch.searches.push(found.record);
         self.batch.patches.extend(patches.iter().cloned());

@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use cube_core::{Affine, Anchor, Asset, ChunkIndex, ChunkSet, Crs, Extent, GeoBox, GroupLayout, Layout, PatchIndex, Resolution, Roi, Shape, SourceGrid, Window};
+use cube_core::{
+    Affine, Anchor, Asset, ChunkIndex, ChunkSet, Crs, Extent, GeoBox, GroupLayout, Layout, PatchIndex, Resolution, Roi, Shape, SourceGrid, Window,
+};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::{
-    Context, Error, Result,
-    footprint, region, request,
-};
+use crate::{Context, Error, Result, footprint, region, request};
 
 /// Source tiles reach beyond the area of use of their CRS: so far, in degrees, a group's grid does too.
 const OVERRUN: (f64, f64) = (3.0, 1.0);
@@ -86,7 +85,10 @@ pub(crate) fn new_groups(patches: &[Arc<PatchIndex>], layout: &Layout) -> Result
             return Err(Error::refused(format!("{} states no grid, so it has no place in a cube of native pixels", patch.id)));
         };
         if !source.affine().is_rectilinear() {
-            return Err(Error::refused_with(format!("{} lies on a rotated grid", patch.id), "declare one CRS for the cube, so that it is reprojected"));
+            return Err(Error::refused_with(
+                format!("{} lies on a rotated grid", patch.id),
+                "declare one CRS for the cube, so that it is reprojected",
+            ));
         }
         let slug = source.crs().slug();
         if layout.group(&slug).is_none() && new.iter().all(|g| g.name != slug) {
@@ -141,7 +143,8 @@ fn group(source: &GeoBox, layout: &Layout) -> Result<GroupLayout> {
 /// The cube's extent (longitude and latitude) in a CRS: what lies in the CRS's area of use, and a little around it.
 pub(crate) fn extent(crs: &Crs, area_of_use: Option<Extent>, wanted: Option<Extent>) -> Result<Extent> {
     let world = Extent::new(-180.0, -90.0, 180.0, 90.0);
-    let area = area_of_use.map_or(world, |a| Extent::new(a.west - OVERRUN.0, (a.south - OVERRUN.1).max(-90.0), a.east + OVERRUN.0, (a.north + OVERRUN.1).min(90.0)));
+    let area = area_of_use
+        .map_or(world, |a| Extent::new(a.west - OVERRUN.0, (a.south - OVERRUN.1).max(-90.0), a.east + OVERRUN.0, (a.north + OVERRUN.1).min(90.0)));
     let wanted = wanted.unwrap_or(area);
     let cut = Extent::new(wanted.west.max(area.west), wanted.south.max(area.south), wanted.east.min(area.east), wanted.north.min(area.north));
     if cut.width() <= 0.0 || cut.height() <= 0.0 {

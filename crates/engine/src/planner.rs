@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use cube_core::{ChunkGrid, ChunkIndex, ChunkSet, GroupLayout, Layout, PatchIndex, Plan, TASK_VERSION, Task, TimeStep, TimeValue, Unit, Window};
+use cube_core::{ChunkGrid, ChunkIndex, ChunkSet, GroupLayout, Layout, PatchIndex, Plan, TASK_VERSION, Task, TimeStep, TimeValue, Toi, Unit, Window};
 use cube_store::{Cube, LedgerBlock, PatchFilter, Snapshot, State};
 use serde::Serialize;
 
@@ -338,12 +338,8 @@ pub async fn plan(cube: &Cube, request: &Request, refresh: bool, context: &Conte
         }
     }
     summary.count(&tasks, &layout);
-    summary.periods = wanted.periods.iter().map(|p| show(p.start) + "/" + &show(p.end)).collect();
+    summary.periods = wanted.periods.iter().map(|p| Toi::from_periods([*p]).to_string()).collect();
     Ok(Planned { plan: Plan { tasks }, summary })
-}
-
-fn show(t: Option<TimeValue>) -> String {
-    t.map_or_else(|| "..".to_owned(), |t| t.to_string())
 }
 
 impl Preview {

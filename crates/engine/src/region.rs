@@ -115,7 +115,11 @@ mod tests {
     fn cells(r: &[Region]) -> std::collections::BTreeSet<(usize, usize, i64)> {
         let t = |v: Option<TimeValue>| v.map_or(0, |t| t.0);
         r.iter()
-            .flat_map(|b| (b.cells.row..b.cells.row_end()).flat_map(move |y| (b.cells.col..b.cells.col_end()).flat_map(move |x| (t(b.period.start)..t(b.period.end)).map(move |z| (y, x, z)))))
+            .flat_map(|b| {
+                (b.cells.row..b.cells.row_end()).flat_map(move |y| {
+                    (b.cells.col..b.cells.col_end()).flat_map(move |x| (t(b.period.start)..t(b.period.end)).map(move |z| (y, x, z)))
+                })
+            })
             .collect()
     }
 

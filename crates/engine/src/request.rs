@@ -71,8 +71,10 @@ fn periods(toi: &Toi, layout: &Layout) -> Result<Vec<Period>> {
         let source = source_period(layout)?;
         let widened: Vec<_> = toi.periods().iter().map(|p| axis.widen(*p)).filter_map(|p| p.intersection(&source)).collect();
         if widened.is_empty() {
-            return Err(Error::refused_with(format!("the source is narrowed to `{}`, outside the time asked for", layout.spec.source.datetime.as_deref().unwrap_or(".."))
-                , "ask for a time inside it"));
+            return Err(Error::refused_with(
+                format!("the source is narrowed to `{}`, outside the time asked for", layout.spec.source.datetime.as_deref().unwrap_or("..")),
+                "ask for a time inside it",
+            ));
         }
         return Ok(union(widened));
     };
@@ -81,7 +83,10 @@ fn periods(toi: &Toi, layout: &Layout) -> Result<Vec<Period>> {
     let touched: Vec<_> = units.filter(|unit| unit.iter().any(asked)).flatten().map(|s| axis.period_of(*s)).collect();
     if touched.is_empty() {
         let ends = declared.first().zip(declared.last()).map_or_else(String::new, |(a, b)| format!(" ({a} to {b})"));
-        return Err(Error::refused_with("the time asked for lies off the declared time axis of the cube", format!("ask for a time on its {} steps{ends}", declared.len())));
+        return Err(Error::refused_with(
+            format!("the time asked for, `{toi}`, lies off the declared time axis of the cube"),
+            format!("ask for a time on its {} steps{ends}", declared.len()),
+        ));
     }
     Ok(union(touched))
 }
@@ -127,7 +132,10 @@ fn cells(roi: &Roi, layout: &Layout) -> Result<ChunkSet> {
     let allowed = footprint::roi_units(&Roi::from_extent(extent, Crs::wgs84())?, &grid, &cells)?;
     let inside = runs.intersection(&allowed);
     if inside.is_empty() {
-        return Err(Error::refused_with("the region lies outside the extent of the cube", format!("ask for a place inside {:?}", <[f64; 4]>::from(extent))));
+        return Err(Error::refused_with(
+            "the region lies outside the extent of the cube",
+            format!("ask for a place inside {:?}", <[f64; 4]>::from(extent)),
+        ));
     }
     Ok(inside)
 }

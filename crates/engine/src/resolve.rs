@@ -2,8 +2,8 @@
 
 use cube_backend::{Image, PatchQuery};
 use cube_core::{
-    Asset, BandLayout, BandSpec, Crs, CubeSpec, DType, Extent, GeoBox, GridSpec, GroupLayout, Layout, MosaicMethod, Number, PatchIndex, Roi, Shape, Toi,
-    Values,
+    Asset, BandLayout, BandSpec, Crs, CubeSpec, DType, Extent, GeoBox, GridSpec, GroupLayout, Layout, MosaicMethod, Number, PatchIndex, Roi, Shape,
+    Toi, Values,
 };
 use futures::TryStreamExt;
 
@@ -67,7 +67,20 @@ async fn like(href: &str, context: &Context) -> Result<GeoBox> {
 }
 
 fn bare_asset(href: &str) -> Asset {
-    Asset { href: href.to_owned(), band: 0, grid: None, dtype: None, nodata: None, scale: None, offset: None, unit: None, title: None, media_type: None, size: None, checksum: None }
+    Asset {
+        href: href.to_owned(),
+        band: 0,
+        grid: None,
+        dtype: None,
+        nodata: None,
+        scale: None,
+        offset: None,
+        unit: None,
+        title: None,
+        media_type: None,
+        size: None,
+        checksum: None,
+    }
 }
 
 fn grid(spec: &GridSpec) -> Result<GeoBox> {
@@ -91,7 +104,12 @@ fn proposal(grid: &GeoBox, options: &ResolveOptions) -> Result<String> {
     let (rx, ry) = grid.resolution();
     let margin = |r: f64, size: f64| (size * 0.1 / r).ceil() * r;
     let (mx, my) = (margin(rx, e.width()), margin(ry, e.height()));
-    let e = Extent::new(((e.west - mx) / rx).floor() * rx, ((e.south - my) / ry).floor() * ry, ((e.east + mx) / rx).ceil() * rx, ((e.north + my) / ry).ceil() * ry);
+    let e = Extent::new(
+        ((e.west - mx) / rx).floor() * rx,
+        ((e.south - my) / ry).floor() * ry,
+        ((e.east + mx) / rx).ceil() * rx,
+        ((e.north + my) / ry).ceil() * ry,
+    );
     Ok(format!("give an extent around the region, for example `extent = [{}, {}, {}, {}]`", e.west, e.south, e.east, e.north))
 }
 
@@ -133,7 +151,11 @@ async fn sample(spec: &CubeSpec, options: &ResolveOptions, context: &Context) ->
         }
     }
     Err(Error::refused_with(
-        format!("the source `{}` has no patch in {}", spec.source.url, if spec.source.collections.is_empty() { "any collection".into() } else { spec.source.collections.join(", ") }),
+        format!(
+            "the source `{}` has no patch in {}",
+            spec.source.url,
+            if spec.source.collections.is_empty() { "any collection".into() } else { spec.source.collections.join(", ") }
+        ),
         "check `collections`, `query` and `filter` of the spec",
     ))
 }
@@ -147,14 +169,18 @@ async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, sample: &Pat
             format!("it has {}; give the name as `asset` in [bands.{name}]", known.join(", ")),
         )
     })?;
-    let image = if band.dtype.is_none() || band.nodata.is_none() || asset.scale.is_none() { Some(context.fetcher.image(&asset).await?) } else { None };
+    let image =
+        if band.dtype.is_none() || band.nodata.is_none() || asset.scale.is_none() { Some(context.fetcher.image(&asset).await?) } else { None };
     let source = image.as_ref().map(|i| i.dtype(asset.band)).or(asset.dtype);
     let dtype = band.dtype.or_else(|| source.map(|s| default_dtype(s, band.values, spec.mosaic.method)));
     let dtype = dtype.ok_or_else(|| Error::refused_with(format!("the type of `{name}` is not known"), format!("give `dtype` in [bands.{name}]")))?;
     let stated = image.as_ref().and_then(|i| i.scaling(asset.band));
     let nodata = nodata(band, &asset, image.as_deref(), dtype, spec);
     if let Some(n) = nodata.filter(|n| !n.fits(dtype)) {
-        return Err(Error::refused_with(format!("nodata {n} of `{name}` is not a value of {dtype}"), format!("give `nodata` or `dtype` in [bands.{name}]")));
+        return Err(Error::refused_with(
+            format!("nodata {n} of `{name}` is not a value of {dtype}"),
+            format!("give `nodata` or `dtype` in [bands.{name}]"),
+        ));
     }
     let zero = if dtype.is_float() { Number::Float(f64::NAN) } else { Number::Int(0) };
     let raw = band.values != Values::Scaled && spec.mosaic.method != MosaicMethod::Count;

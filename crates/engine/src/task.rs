@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use cube_core::{Asset, BandLayout, GeoBox, GroupLayout, Layout, MosaicMethod, Number, PatchId, PatchIndex, Pixels, TASK_VERSION, Task, Values, Window};
+use cube_core::{
+    Asset, BandLayout, GeoBox, GroupLayout, Layout, MosaicMethod, Number, PatchId, PatchIndex, Pixels, TASK_VERSION, Task, Values, Window,
+};
 use cube_store::{Receipt, State, Writer};
 use cube_warp::{Canvas, Mosaic, Source};
 use rayon::prelude::*;

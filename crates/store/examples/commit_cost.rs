@@ -69,14 +69,26 @@ impl Fake {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let fingerprint = self.random | 1;
         let at = ChunkIndex { row: CORNER.0 + row, col: CORNER.1 + col };
-        Ok(Receipt { group: String::new(), band: "red".into(), step: TimeValue(step * DAY), at, payload: Self::payload()?, state: State::Loaded, fingerprint })
+        Ok(Receipt {
+            group: String::new(),
+            band: "red".into(),
+            step: TimeValue(step * DAY),
+            at,
+            payload: Self::payload()?,
+            state: State::Loaded,
+            fingerprint,
+        })
     }
 }
 
 fn bytes_in(directory: &Path) -> std::io::Result<u64> {
     let mut sum = 0;
     for entry in std::fs::read_dir(directory)? {
-        let (entry, meta) = { let e = entry?; let m = e.metadata()?; (e, m) };
+        let (entry, meta) = {
+            let e = entry?;
+            let m = e.metadata()?;
+            (e, m)
+        };
         sum += if meta.is_dir() { bytes_in(&entry.path())? } else { meta.len() };
     }
     Ok(sum)
@@ -106,7 +118,13 @@ async fn main() -> Outcome<()> {
         let snapshot = cube.snapshot().await?;
         let steps = snapshot.steps("").await?;
         let ledger = snapshot.ledger("", "red", steps.len() / 2, Window::new(CORNER.0 as usize, CORNER.1 as usize, 10, 10)).await?;
-        println!("looked in {:?} after start: {} steps, {} of 100 loaded, peak {}", started.elapsed(), steps.len(), ledger.state.iter().filter(|s| s.is_complete()).count(), peak());
+        println!(
+            "looked in {:?} after start: {} steps, {} of 100 loaded, peak {}",
+            started.elapsed(),
+            steps.len(),
+            ledger.state.iter().filter(|s| s.is_complete()).count(),
+            peak()
+        );
         return Ok(());
     }
     let mut fake = Fake { random: std::process::id().into() };

@@ -126,7 +126,10 @@ mod tests {
 
     #[test]
     fn units_come_from_the_wkt() {
-        assert_eq!(linear_unit("PROJCRS[\"x\",CS[Cartesian,2],AXIS[\"e\",east,LENGTHUNIT[\"US survey foot\",0.3048]],ID[\"EPSG\",2263]]"), "US survey foot");
+        assert_eq!(
+            linear_unit("PROJCRS[\"x\",CS[Cartesian,2],AXIS[\"e\",east,LENGTHUNIT[\"US survey foot\",0.3048]],ID[\"EPSG\",2263]]"),
+            "US survey foot"
+        );
         assert_eq!(linear_unit("PROJCS[\"x\",GEOGCS[\"y\",UNIT[\"degree\",0.01]],UNIT[\"metre\",1]]"), "m");
     }
 

@@ -35,6 +35,11 @@ impl Insertion {
         Some(Self { steps: new, forward, backward })
     }
 
+    /// The new index of an old one, where it changes.
+    pub(crate) fn moved(&self, old: u32) -> Option<u32> {
+        self.forward.get(old as usize).copied().filter(|new| *new != old)
+    }
+
     /// Whether an existing step gets another index.
     pub(crate) fn moves(&self) -> bool {
         self.forward.iter().enumerate().any(|(old, new)| old as u32 != *new)

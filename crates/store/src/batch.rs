@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cube_core::{ChunkIndex, GroupLayout, PatchIndex, TimeValue};
+use cube_core::{ChunkIndex, GroupLayout, PatchId, PatchIndex, TimeValue};
 use icechunk::format::{
     ChunkId,
     manifest::{ChunkPayload, ChunkRef},
@@ -112,8 +112,10 @@ pub struct Batch {
     pub receipts: Vec<Receipt>,
     /// Finished searches.
     pub searches: Vec<Search>,
-    /// Patches that were used; each id and version is listed once.
+    /// Patches that were found; a row is added when a patch is new or its version has changed.
     pub patches: Vec<Arc<PatchIndex>>,
+    /// Patches that a new search does not find any more: they are not listed until they are found again.
+    pub vanished: Vec<PatchId>,
     /// A line for the history.
     pub message: String,
 }

@@ -180,7 +180,9 @@ fn check_local(location: &Location, path: &Path) -> Result<()> {
     let not_a_cube = |found: &str| Err(Error::NotACube { location: location.to_string(), found: found.into() });
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Err(Error::NotFound { location: location.to_string() }),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Err(Error::NotFound { location: location.to_string() });
+        }
         Err(e) => return Err(Error::storage("open", location, e)),
     };
     if !meta.is_dir() {

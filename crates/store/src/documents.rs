@@ -71,9 +71,13 @@ pub(crate) fn check(layout: &Layout) -> Result<()> {
     let refuse = |text: String| Err(Error::Layout(text));
     for band in &layout.bands {
         let name = &band.name;
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) && !name.starts_with(['.', '_']);
+        let plain =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) && !name.starts_with(['.', '_']);
         if !plain || RESERVED.contains(&name.as_str()) {
-            return refuse(format!("a variable cannot be called `{name}`: use letters, digits, `_`, `-` and `.`, and none of {}", RESERVED.join(", ")));
+            return refuse(format!(
+                "a variable cannot be called `{name}`: use letters, digits, `_`, `-` and `.`, and none of {}",
+                RESERVED.join(", ")
+            ));
         }
         if !band.fill.fits(band.dtype) {
             return refuse(format!("`{name}` is of type {}, which cannot hold its nodata value {}", band.dtype, band.fill));
@@ -89,8 +93,12 @@ pub(crate) fn check(layout: &Layout) -> Result<()> {
     if unit.is_empty() || chunk.is_empty() || layout.unit_time == 0 || layout.chunk_time == 0 {
         return refuse("a chunk must hold at least one pixel of one step".into());
     }
-    if unit.rows % chunk.rows != 0 || unit.cols % chunk.cols != 0 || layout.unit_time % layout.chunk_time != 0 {
-        return refuse(format!("shards of {unit} pixels and {} steps do not hold whole chunks of {chunk} pixels and {} steps", layout.unit_time, layout.chunk_time));
+    let whole = unit.rows.is_multiple_of(chunk.rows) && unit.cols.is_multiple_of(chunk.cols) && layout.unit_time.is_multiple_of(layout.chunk_time);
+    if !whole {
+        return refuse(format!(
+            "shards of {unit} pixels and {} steps do not hold whole chunks of {chunk} pixels and {} steps",
+            layout.unit_time, layout.chunk_time
+        ));
     }
     layout.groups.iter().try_for_each(check_group)
 }

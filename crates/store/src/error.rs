@@ -171,7 +171,9 @@ impl Error {
     /// What to type or do, where that is known.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Location { .. } => "give a path, file://path or s3://bucket/prefix; a name that ends in .zarr is plain Zarr, any other Icechunk".into(),
+            Self::Location { .. } => {
+                "give a path, file://path or s3://bucket/prefix; a name that ends in .zarr is plain Zarr, any other Icechunk".into()
+            }
             Self::NoCredentials { .. } => "set an access key and its secret, or ask for anonymous access".into(),
             Self::NotFound { location } => format!("create it with `cube create {location} --spec cube.toml`, or check the name"),
             Self::AlreadyExists { .. } => "load into it, choose another name, or remove it first".into(),
@@ -179,13 +181,19 @@ impl Error {
             Self::TooNew { .. } => "use a newer version of this program".into(),
             Self::NoGroup { .. } | Self::NoBand { .. } | Self::NoStep { .. } => "`cube status` shows what the cube holds".into(),
             Self::OffAxis { .. } => "ask for times of the declared axis (`cube status` shows them), or create a cube whose axis grows".into(),
-            Self::StepOrder { .. } => "load times in order, or create an Icechunk cube (a name that does not end in .zarr), where steps may arrive in any order".into(),
-            Self::Busy { .. } => "wait until it has finished, or use an Icechunk cube (a name that does not end in .zarr): it takes many writers".into(),
+            Self::StepOrder { .. } => {
+                "load times in order, or create an Icechunk cube (a name that does not end in .zarr), where steps may arrive in any order".into()
+            }
+            Self::Busy { .. } => {
+                "wait until it has finished, or use an Icechunk cube (a name that does not end in .zarr): it takes many writers".into()
+            }
             Self::LockLost { .. } => "run the same command again: what was committed is kept".into(),
             Self::NoLocks { .. } => "put the cube on a local disk or on object storage".into(),
             Self::Contended { .. } => "run the same command again with fewer writers, or with larger batches".into(),
             Self::Storage { cause, .. } => match cause.io? {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => "free some space and run the same command again: what was committed is kept".into(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                    "free some space and run the same command again: what was committed is kept".into()
+                }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "check that you may write there".into(),
                 _ => return None,
             },

@@ -6,7 +6,11 @@ use cube_core::{ChunkIndex, Window};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, documents::{LEDGER_SIDE, ledger_path}, tree::{Node, Tree}};
+use crate::{
+    Result,
+    documents::{LEDGER_SIDE, ledger_path},
+    tree::{Node, Tree},
+};
 
 /// How many ledger chunks are read at once.
 const READERS: usize = 16;

@@ -137,7 +137,9 @@ impl Lease {
     /// Gives the lease up.
     pub(crate) async fn release(&self) {
         self.renewal.abort();
-        if self.holds() && let Err(error) = self.store.delete(&self.key).await {
+        if self.holds()
+            && let Err(error) = self.store.delete(&self.key).await
+        {
             tracing::debug!(%error, "the lease could not be removed; it runs out by itself");
         }
     }
@@ -189,5 +191,35 @@ async fn renew(store: Arc<dyn ObjectStore>, key: Key, id: u64, mut version: Upda
             },
             Err(error) => tracing::debug!(%error, "the lease could not be renewed; trying again"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    async fn claimed(until: DateTime<Utc>) -> Arc<dyn ObjectStore> {
+        let store: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+        let claim = Claim { owner: "process 7 on elsewhere".into(), id: 1, until };
+        store.put(&"lock".into(), serde_json::to_vec(&claim).expect("written").into()).await.expect("put");
+        store
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_exclusive_until_it_is_given_up() {
+        let (store, location) = (claimed(Utc::now() - LEASE).await, Location::memory(Kind::Zarr));
+        let first = Lease::take(Arc::clone(&store), "lock".into(), &location).await.expect("the old one has run out");
+        assert!(first.holds());
+        assert!(matches!(Lease::take(Arc::clone(&store), "lock".into(), &location).await, Err(Error::Busy { .. })));
+        first.release().await;
+        Lease::take(store, "lock".into(), &location).await.expect("free again");
+    }
+
+    #[tokio::test]
+    async fn clocks_may_differ_a_little() {
+        let location = Location::memory(Kind::Zarr);
+        let error = Lease::take(claimed(Utc::now() - CLOCKS / 2).await, "lock".into(), &location).await.expect_err("perhaps not yet");
+        assert!(matches!(error, Error::Busy { owner, .. } if owner.contains("elsewhere")));
     }
 }

@@ -1,13 +1,14 @@
-//! The list of patches that were used: provenance that is answered offline.
+//! The list of patches that searches found: provenance that is answered offline.
 //!
-//! Columns of numbers to search in, and one document per patch, in chunks so small that an append rewrites less than 100 kB. Rows are only ever added.
+//! Columns of numbers to search in, and one document per patch, in chunks so small that an append rewrites less than 100 kB. Rows are only ever added:
+//! the last row of an id is what holds. A patch that has vanished has a last row without a document.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
-use cube_core::{Extent, PatchIndex, Period, TimeValue};
+use cube_core::{Extent, PatchId, PatchIndex, Period, TimeValue};
 use futures::{StreamExt, TryStreamExt, stream};
 use xxhash_rust::xxh3::xxh3_64;
 use zarrs::array::{ElementOwned, FromArrayBytes};
@@ -32,18 +33,32 @@ pub struct PatchFilter {
     pub all_versions: bool,
 }
 
-/// Id and version of a patch, hashed.
-type Key = (u64, u64);
+/// The version of a row that says that a patch has vanished.
+const VANISHED: u64 = 0;
 
-fn key(patch: &PatchIndex) -> Key {
-    (xxh3_64(patch.id.as_str().as_bytes()), xxh3_64(patch.version.as_bytes()))
+/// One row to be added: the columns, and the document.
+struct Row {
+    id: u64,
+    version: u64,
+    time: i64,
+    bbox: [f64; 4],
+    document: String,
+}
+
+fn id_of(id: &PatchId) -> u64 {
+    xxh3_64(id.as_str().as_bytes())
+}
+
+fn version_of(patch: &PatchIndex) -> u64 {
+    xxh3_64(patch.version.as_bytes()).max(VANISHED + 1)
 }
 
 /// The rows of the list that this process has seen, so that a commit reads only what is new. The list only grows, so what was seen stays true.
 #[derive(Default)]
 pub(crate) struct Seen {
     rows: usize,
-    keys: HashSet<Key>,
+    /// The version in the last row of each id.
+    last: HashMap<u64, u64>,
 }
 
 impl Seen {
@@ -57,30 +72,42 @@ impl Seen {
             let at = [chunk as u64];
             let (ids, versions) = futures::try_join!(ids.chunk::<u64>(&at), versions.chunk::<u64>(&at))?;
             let count = (rows - chunk * PATCH_CHUNK).min(PATCH_CHUNK);
-            self.keys.extend(ids.unwrap_or_default().into_iter().zip(versions.unwrap_or_default()).take(count));
+            self.last.extend(ids.unwrap_or_default().into_iter().zip(versions.unwrap_or_default()).take(count));
         }
         self.rows = rows;
         Ok(rows)
     }
 }
 
-/// Adds the patches that are not listed yet; answers whether there were any.
-pub(crate) async fn append(tree: &mut Tree, patches: &[Arc<PatchIndex>], seen: &mut Seen) -> Result<bool> {
-    if patches.is_empty() {
+/// Adds the patches that are not listed in their present version, and marks those that have vanished; answers whether there was anything to add.
+pub(crate) async fn append(tree: &mut Tree, patches: &[Arc<PatchIndex>], vanished: &[PatchId], seen: &mut Seen) -> Result<bool> {
+    if patches.is_empty() && vanished.is_empty() {
         return Ok(false);
     }
     let rows = seen.catch_up(tree).await?;
+    let mut new: Vec<Row> = Vec::new();
     let mut fresh = HashSet::new();
-    let new: Vec<_> = patches.iter().filter(|p| !seen.keys.contains(&key(p)) && fresh.insert(key(p))).collect();
+    for patch in patches {
+        let (id, version) = (id_of(&patch.id), version_of(patch));
+        if seen.last.get(&id) != Some(&version) && fresh.insert(id) {
+            let document = serde_json::to_string(patch).map_err(|e| tree.damaged(e.to_string()))?;
+            new.push(Row { id, version, time: patch.time.map_or(i64::MIN, |t| t.0), bbox: patch.bbox.unwrap_or([f64::NAN; 4]), document });
+        }
+    }
+    for id in vanished.iter().map(id_of) {
+        if seen.last.get(&id).is_some_and(|v| *v != VANISHED) && fresh.insert(id) {
+            new.push(Row { id, version: VANISHED, time: i64::MIN, bbox: [f64::NAN; 4], document: String::new() });
+        }
+    }
     if new.is_empty() {
         return Ok(false);
     }
-    let documents = new.iter().map(|p| serde_json::to_string(p)).collect::<Result<Vec<_>, _>>().map_err(|e| tree.damaged(e.to_string()))?;
+    let documents = new.iter_mut().map(|r| std::mem::take(&mut r.document)).collect();
     column(tree, "json", rows, documents, (PATCH_DOCUMENT_CHUNK, 1), String::new()).await?;
-    column(tree, "time", rows, new.iter().map(|p| p.time.map_or(i64::MIN, |t| t.0)).collect(), (PATCH_CHUNK, 1), i64::MIN).await?;
-    column(tree, "bbox", rows, new.iter().flat_map(|p| p.bbox.unwrap_or([f64::NAN; 4])).collect(), (PATCH_CHUNK, 4), f64::NAN).await?;
-    column(tree, "version", rows, new.iter().map(|p| key(p).1).collect(), (PATCH_CHUNK, 1), 0).await?;
-    column(tree, "id", rows, new.iter().map(|p| key(p).0).collect(), (PATCH_CHUNK, 1), 0).await?;
+    column(tree, "time", rows, new.iter().map(|r| r.time).collect(), (PATCH_CHUNK, 1), i64::MIN).await?;
+    column(tree, "bbox", rows, new.iter().flat_map(|r| r.bbox).collect(), (PATCH_CHUNK, 4), f64::NAN).await?;
+    column(tree, "version", rows, new.iter().map(|r| r.version).collect(), (PATCH_CHUNK, 1), 0).await?;
+    column(tree, "id", rows, new.iter().map(|r| r.id).collect(), (PATCH_CHUNK, 1), 0).await?;
     Ok(true)
 }
 
@@ -95,7 +122,7 @@ where
     tree.resize(&path, end).await?;
     let array = tree.array(&path).await?;
     let first = rows / chunk;
-    let mut rest = if rows % chunk == 0 { Vec::new() } else { array.chunk::<T>(&index(first, width)).await?.unwrap_or_default() };
+    let mut rest = if rows.is_multiple_of(chunk) { Vec::new() } else { array.chunk::<T>(&index(first, width)).await?.unwrap_or_default() };
     rest.truncate((rows % chunk) * width);
     rest.resize((rows % chunk) * width, fill.clone());
     rest.append(&mut values);
@@ -114,13 +141,14 @@ fn index(chunk: usize, width: usize) -> Vec<u64> {
 
 /// The patches that a filter lets through, in the order in which they were listed.
 pub(crate) async fn list(tree: &Tree, filter: &PatchFilter) -> Result<Vec<PatchIndex>> {
-    let (time, bbox, id) = (tree.array("_cube/patches/time").await?, tree.array("_cube/patches/bbox").await?, tree.array("_cube/patches/id").await?);
-    let (time, bbox, id) = futures::try_join!(time.all::<i64>(), bbox.all::<f64>(), id.all::<u64>())?;
+    let (time, bbox) = (tree.array("_cube/patches/time").await?, tree.array("_cube/patches/bbox").await?);
+    let (id, version) = (tree.array("_cube/patches/id").await?, tree.array("_cube/patches/version").await?);
+    let (time, bbox, id, version) = futures::try_join!(time.all::<i64>(), bbox.all::<f64>(), id.all::<u64>(), version.all::<u64>())?;
     let last: HashMap<u64, usize> = id.iter().enumerate().map(|(row, id)| (*id, row)).collect();
     let mut wanted: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (row, (time, bbox)) in time.iter().zip(bbox.as_chunks::<4>().0).enumerate() {
         let newest = filter.all_versions || last.get(&id[row]) == Some(&row);
-        if newest && in_periods(*time, &filter.periods) && in_boxes(*bbox, &filter.boxes) {
+        if newest && version[row] != VANISHED && in_periods(*time, &filter.periods) && in_boxes(*bbox, &filter.boxes) {
             wanted.entry(row / PATCH_DOCUMENT_CHUNK).or_default().push(row % PATCH_DOCUMENT_CHUNK);
         }
     }

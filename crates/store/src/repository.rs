@@ -13,7 +13,8 @@ use futures::TryStreamExt;
 use icechunk::{
     Repository, RepositoryConfig, Storage, Store,
     config::{
-        ManifestConfig, ManifestSplitCondition, ManifestSplitDim, ManifestSplitDimCondition, ManifestSplittingConfig, S3Credentials, S3Options, S3StaticCredentials,
+        ManifestConfig, ManifestSplitCondition, ManifestSplitDim, ManifestSplitDimCondition, ManifestSplittingConfig, S3Credentials, S3Options,
+        S3StaticCredentials,
     },
     ops::{
         expiration::{ExpiredRefAction, expire},
@@ -186,7 +187,12 @@ fn config(layout: &Layout) -> RepositoryConfig {
         condition: ManifestSplitDimCondition::DimensionName(format!("^{name}$")),
         num_chunks: u32::try_from(chunks).unwrap_or(u32::MAX),
     };
-    let ledger = vec![dimension("time", ledger_steps), dimension("time_unit", ledger_steps), dimension("unit_row", ledger_side), dimension("unit_col", ledger_side)];
+    let ledger = vec![
+        dimension("time", ledger_steps),
+        dimension("time_unit", ledger_steps),
+        dimension("unit_row", ledger_side),
+        dimension("unit_col", ledger_side),
+    ];
     let data = vec![dimension("time", data_steps), dimension("y", data_side), dimension("x", data_side)];
     let splitting = ManifestSplittingConfig {
         split_sizes: Some(vec![

@@ -27,7 +27,10 @@ impl Search {
     /// One search that says exactly what both say, when there is one. `settle` is how long after its end a period may still gain patches:
     /// searches later than that are final, so it no longer matters when they were made.
     fn merged(&self, other: &Self, settle: i64) -> Option<Self> {
-        let period = Period { start: open(start(&self.period).min(start(&other.period)), i64::MIN), end: open(end(&self.period).max(end(&other.period)), i64::MAX) };
+        let period = Period {
+            start: open(start(&self.period).min(start(&other.period)), i64::MIN),
+            end: open(end(&self.period).max(end(&other.period)), i64::MAX),
+        };
         let at = self.at.min(other.at);
         if self.at != other.at && at.0 < end(&period).saturating_add(settle) {
             return None;
@@ -112,7 +115,8 @@ mod tests {
 
     #[test]
     fn what_touches_becomes_one() {
-        let quarters = [search([0, 0, 1, 1], 0, 9, 100), search([1, 1, 1, 1], 0, 9, 100), search([0, 1, 1, 1], 0, 9, 100), search([1, 0, 1, 1], 0, 9, 100)];
+        let quarters =
+            [search([0, 0, 1, 1], 0, 9, 100), search([1, 1, 1, 1], 0, 9, 100), search([0, 1, 1, 1], 0, 9, 100), search([1, 0, 1, 1], 0, 9, 100)];
         assert_eq!(list(&quarters), [search([0, 0, 2, 2], 0, 9, 100)]);
         assert_eq!(list(&[search([0, 0, 1, 1], 0, 5, 50), search([0, 0, 1, 1], 5, 9, 60)]), [search([0, 0, 1, 1], 0, 9, 50)], "both are final");
     }

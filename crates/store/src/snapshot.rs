@@ -23,12 +23,13 @@ pub struct Snapshot {
     tree: Tree,
     layout: Arc<Layout>,
     steps: Mutex<HashMap<String, Arc<Vec<TimeValue>>>>,
+    ledgers: Mutex<HashMap<(String, String), Arc<Ledger>>>,
 }
 
 impl Snapshot {
     pub(crate) async fn of(tree: Tree) -> Result<Self> {
         let layout = Arc::new(tree.layout().await?);
-        Ok(Self { tree, layout, steps: Mutex::default() })
+        Ok(Self { tree, layout, steps: Mutex::default(), ledgers: Mutex::default() })
     }
 
     /// What the cube holds, with all groups that there are now.
@@ -53,7 +54,14 @@ impl Snapshot {
         if time_unit >= count {
             return Err(Error::Misfit { what: "a time unit", problem: format!("there are {count}, so none with index {time_unit}") });
         }
-        Ledger::open(&self.tree, group, band, has_time).await?.block(&self.tree, time_unit, units).await
+        let key = (group.to_string(), band.to_string());
+        let mut known = self.ledgers.lock().await;
+        let ledger = match known.get(&key) {
+            Some(ledger) => Arc::clone(ledger),
+            None => Arc::clone(known.entry(key).or_insert(Arc::new(Ledger::open(&self.tree, group, band, has_time).await?))),
+        };
+        drop(known);
+        ledger.block(&self.tree, time_unit, units).await
     }
 
     /// The recorded searches.
@@ -74,13 +82,16 @@ impl Snapshot {
         };
         let shape = of.grid.shape();
         if window.row_end() > shape.rows || window.col_end() > shape.cols {
-            let problem = format!("rows {} to {} and columns {} to {} reach beyond {shape} pixels", window.row, window.row_end(), window.col, window.col_end());
+            let problem =
+                format!("rows {} to {} and columns {} to {} reach beyond {shape} pixels", window.row, window.row_end(), window.col, window.col_end());
             return Err(Error::Misfit { what: "a window", problem });
         }
         let time = match (documents::has_time(&self.layout), step) {
             (true, Some(step)) => Some(axis::index_of(&self.axis(group).await?, step)?),
             (false, _) => None,
-            (true, None) => return Err(Error::Misfit { what: "a request for pixels", problem: format!("`{band}` has a time axis, so a step must be named") }),
+            (true, None) => {
+                return Err(Error::Misfit { what: "a request for pixels", problem: format!("`{band}` has a time axis, so a step must be named") });
+            }
         };
         let array = Arc::new(self.tree.array(&documents::path(group, band)).await?);
         let units = self.layout.unit_grid(of);

@@ -4,14 +4,10 @@ use bytes::Bytes;
 use cube_core::Layout;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use zarrs::array::{Array, ArrayBytes, ArrayMetadata, CodecOptions, CodecSpecificOptions, ElementOwned, FromArrayBytes};
 use zarrs::array::ArrayToBytesCodecTraits as _;
+use zarrs::array::{Array, ArrayBytes, ArrayMetadata, CodecOptions, CodecSpecificOptions, ElementOwned, FromArrayBytes};
 
-use crate::{
-    Error, Location, Result, documents,
-    error::Cause,
-    keys::Keys,
-};
+use crate::{Error, Location, Result, documents, error::Cause, keys::Keys};
 
 /// The version of the format that this program writes, and the latest that it reads.
 pub(crate) const FORMAT: u64 = 1;
@@ -79,7 +75,9 @@ impl Tree {
             Some(root) => Ok(root.nodes.get(path).cloned()),
             None => {
                 let bytes = self.keys.get(&document_key(path)).await.map_err(|c| Error::storage("read", &self.location, c))?;
-                bytes.map(|b| serde_json::from_slice(&b).map_err(|e| self.damaged(format!("the metadata of `{path}` cannot be read: {e}")))).transpose()
+                bytes
+                    .map(|b| serde_json::from_slice(&b).map_err(|e| self.damaged(format!("the metadata of `{path}` cannot be read: {e}"))))
+                    .transpose()
             }
         }
     }

@@ -218,13 +218,16 @@ fn unit_of(indices: &[usize]) -> Option<(usize, ChunkIndex)> {
     Some((time, ChunkIndex { row: row as u32, col: col as u32 }))
 }
 
+/// An object that may be a chunk that the ledger does not know: its unit, key and size.
+type Suspect = (ChunkIndex, String, u64);
+
 /// Removes chunks that the ledger does not know, and temporary files.
 async fn remove_orphans(plain: &Plain, older_than: Duration) -> Result<GcReport> {
     let tree = plain.tree().await?;
     let layout = tree.layout().await?;
     let cutoff = chrono::TimeDelta::from_std(older_than).ok().and_then(|age| Utc::now().checked_sub_signed(age)).unwrap_or(DateTime::<Utc>::MIN_UTC);
     let mut report = GcReport::default();
-    let mut suspects: BTreeMap<(&str, &str, usize), Vec<(ChunkIndex, String, u64)>> = BTreeMap::new();
+    let mut suspects: BTreeMap<(&str, &str, usize), Vec<Suspect>> = BTreeMap::new();
     for (key, size, written) in plain.list().await? {
         let Some((group, band, indices)) = data_chunk(&layout, &key).filter(|_| written < cutoff) else { continue };
         let Some((time, at)) = unit_of(&indices) else { continue };
@@ -246,7 +249,12 @@ async fn remove_orphans(plain: &Plain, older_than: Duration) -> Result<GcReport>
     Ok(report)
 }
 
-async fn states(tree: &Tree, layout: &Layout, (group, band, time): (&str, &str, usize), units: impl Iterator<Item = ChunkIndex>) -> Result<HashMap<ChunkIndex, State>> {
+async fn states(
+    tree: &Tree,
+    layout: &Layout,
+    (group, band, time): (&str, &str, usize),
+    units: impl Iterator<Item = ChunkIndex>,
+) -> Result<HashMap<ChunkIndex, State>> {
     let ledger = Ledger::open(tree, group, band, documents::has_time(layout)).await?;
     let places: Vec<_> = units.map(|unit| (unit, ledger.place(time, unit))).collect();
     let chunks = ledger.read(places.iter().map(|(_, (chunk, _))| *chunk).collect::<BTreeSet<_>>()).await?;

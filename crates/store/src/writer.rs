@@ -52,7 +52,8 @@ impl Writer {
         let encoder = self.band(band)?;
         let wanted = &encoder.layout;
         if pixels.dtype() != wanted.dtype || pixels.len() != encoder.pixels {
-            let problem = format!("`{band}` takes {} pixels of type {}, not {} of type {}", encoder.pixels, wanted.dtype, pixels.len(), pixels.dtype());
+            let problem =
+                format!("`{band}` takes {} pixels of type {}, not {} of type {}", encoder.pixels, wanted.dtype, pixels.len(), pixels.dtype());
             return Err(Error::Misfit { what: "a buffer of pixels", problem });
         }
         if pixels.all_same(wanted.fill) {

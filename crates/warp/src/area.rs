@@ -51,17 +51,19 @@ fn weight(at: usize, first: usize, end: usize, min: f64, max: f64) -> f64 {
 
 /// Calls `visit(row, column, cover)` for each destination pixel (counted in the grid) of a window that covers source pixels.
 pub(crate) fn each_cover(mapping: &Mapping, dst: Window, scale: Scale, mut visit: impl FnMut(usize, usize, Cover)) {
-    let coordinates = mapping.coordinates(dst);
+    let mut coordinates = mapping.coordinates(dst);
     let n = dst.cols + 1;
     let (mut x, mut y, mut below_x, mut below_y) = (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     let rule = Rule::new(mapping, scale);
-    coordinates.corners(dst.row, dst.col, &mut below_x, &mut below_y);
+    coordinates.corners(dst.row, &mut below_x, &mut below_y);
     for row in dst.row..dst.row_end() {
         std::mem::swap(&mut x, &mut below_x);
         std::mem::swap(&mut y, &mut below_y);
-        coordinates.corners(row + 1, dst.col, &mut below_x, &mut below_y);
+        coordinates.corners(row + 1, &mut below_x, &mut below_y);
         for k in 0..dst.cols {
-            if let Some(cover) = rule.cover((x[k], y[k]), (below_x[k + 1], below_y[k + 1]), || mapping.path().point_to_source((dst.col + k) as f64 + 0.5, row as f64).0) {
+            if let Some(cover) = rule
+                .cover((x[k], y[k]), (below_x[k + 1], below_y[k + 1]), || mapping.path().point_to_source((dst.col + k) as f64 + 0.5, row as f64).0)
+            {
                 visit(row, dst.col + k, cover);
             }
         }

@@ -54,8 +54,14 @@ impl Lattice {
         lattice
     }
 
+    /// Whether the source lies smoothly under all of it: no pole, no edge of a map.
+    pub(crate) fn is_smooth(&self) -> bool {
+        !self.kinds.contains(&Kind::Exact)
+    }
+
     fn kind(&self, path: &Path, i: usize, j: usize, source: Shape) -> Kind {
-        let pick = |values: &[f64]| -> [[f64; 4]; 4] { std::array::from_fn(|r| std::array::from_fn(|c| values[(i + r) * (self.cells.cols + 3) + j + c])) };
+        let pick =
+            |values: &[f64]| -> [[f64; 4]; 4] { std::array::from_fn(|r| std::array::from_fn(|c| values[(i + r) * (self.cells.cols + 3) + j + c])) };
         let (x, y) = (pick(&self.x), pick(&self.y));
         if x.iter().chain(&y).flatten().any(|v| !v.is_finite()) {
             return Kind::Exact;
@@ -85,9 +91,8 @@ impl Lattice {
             let (xs, ys) = (&mut x[done..done + n], &mut y[done..done + n]);
             match self.kinds[i * self.cells.cols + j] {
                 Kind::Interpolated => {
-                    let start = (col % STEP) as f64 + offset;
-                    evaluate(self.across(&self.x, i, j, down), start, xs);
-                    evaluate(self.across(&self.y, i, j, down), start, ys);
+                    evaluate(self.across(&self.x, i, j, down), col % STEP, offset, xs);
+                    evaluate(self.across(&self.y, i, j, down), col % STEP, offset, ys);
                 }
                 Kind::Exact => {
                     for (k, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
@@ -126,13 +131,24 @@ fn weights(t: f64) -> [f64; 4] {
     [-t * (t - 1.0) * (t - 2.0) / 6.0, (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0, -(t + 1.0) * t * (t - 2.0) / 2.0, (t + 1.0) * t * (t - 1.0) / 6.0]
 }
 
-/// The cubic through four nodes at `start`, `start + 1`, … steps of a pixel after the second.
-fn evaluate([p0, p1, p2, p3]: [f64; 4], start: f64, out: &mut [f64]) {
+/// The cubic through four nodes, at whole steps of a pixel from `start` after the second, each moved by `offset`.
+fn evaluate([p0, p1, p2, p3]: [f64; 4], start: usize, offset: f64, out: &mut [f64]) {
     let c3 = (p3 - 3.0 * p2 + 3.0 * p1 - p0) / 6.0;
     let c2 = (p2 - 2.0 * p1 + p0) / 2.0;
     let c1 = p2 - p1 - c2 - c3;
-    for (k, v) in out.iter_mut().enumerate() {
-        let t = (start + k as f64) * (1.0 / STEP as f64);
+    for (v, step) in out.iter_mut().zip(&WHOLE[start..]) {
+        let t = (step + offset) * (1.0 / STEP as f64);
         *v = p1 + t * (c1 + t * (c2 + t * c3));
     }
 }
+
+/// 0, 1, 2, …
+const WHOLE: [f64; STEP] = {
+    let mut steps = [0.0; STEP];
+    let mut k = 0;
+    while k < STEP {
+        steps[k] = k as f64;
+        k += 1;
+    }
+    steps
+};

@@ -60,4 +60,3 @@ fn middle(mapping: &Mapping) -> Option<(f64, f64)> {
     };
     Some((mean(inside.iter().map(|p| *p.0).collect()), mean(inside.iter().map(|p| *p.1).collect())))
 }
-

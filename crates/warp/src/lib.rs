@@ -35,6 +35,7 @@ pub mod proj;
 mod resample;
 mod rescale;
 mod scale;
+mod steps;
 mod store;
 mod view;
 

@@ -1,6 +1,6 @@
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use cube_core::{Crs, GeoBox, Resampling, Shape, Window};
@@ -38,6 +38,7 @@ pub struct Mapping {
     poles: Vec<(f64, f64)>,
     lattices: Mutex<VecDeque<(Window, Arc<Lattice>)>>,
     spans: Mutex<HashMap<(Window, usize), Option<Span>>>,
+    scattered: OnceLock<Vec<[(f64, f64); 2]>>,
 }
 
 /// Whole pixels from destination to source, and how far the grids are from that anywhere in what they share.
@@ -57,7 +58,16 @@ impl Mapping {
         let path = Path::new(source, destination)?;
         let poles = if path.is_affine() { Vec::new() } else { poles(&path, source.crs(), destination.crs())? };
         let shift = if path.is_separable() { Shift::between(&path, source.shape(), destination.shape()) } else { None };
-        Ok(Self { path, source: source.shape(), destination: destination.shape(), shift, poles, lattices: Mutex::default(), spans: Mutex::default() })
+        Ok(Self {
+            path,
+            source: source.shape(),
+            destination: destination.shape(),
+            shift,
+            poles,
+            lattices: Mutex::default(),
+            spans: Mutex::default(),
+            scattered: OnceLock::new(),
+        })
     }
 
     /// Rows and columns of the source grid.
@@ -101,7 +111,9 @@ impl Mapping {
         match method {
             Resampling::Nearest => self.window_of_centres(dst, 0, 0),
             Resampling::Sum => self.window_of_corners(dst),
-            _ if method::is_area(method) => self.scales_of_any(dst, method).into_iter().filter_map(|(part, scale)| self.window_of_areas(part, scale)).reduce(Window::union),
+            _ if method::is_area(method) => {
+                self.scales_of_any(dst, method).into_iter().filter_map(|(part, scale)| self.window_of_areas(part, scale)).reduce(Window::union)
+            }
             _ => self
                 .scales_of_any(dst, method)
                 .into_iter()
@@ -150,7 +162,7 @@ impl Mapping {
     pub(crate) fn scales(&self, dst: Window, division: Division) -> Vec<(Window, Scale)> {
         let mut found = Vec::new();
         let mut open = vec![Window::whole(self.destination)];
-        let grids = Grids { path: &self.path, source: self.source, destination: self.destination, poles: &self.poles };
+        let grids = Grids { path: &self.path, source: self.source, destination: self.destination, poles: &self.poles, scattered: &self.scattered };
         while let Some(part) = open.pop() {
             let Some(shared) = part.intersection(dst) else { continue };
             let Some(span) = self.span(&grids, part, division.radius) else { continue };
@@ -192,12 +204,12 @@ impl Mapping {
     }
 
     fn window_of_centres(&self, dst: Window, reach_x: usize, reach_y: usize) -> Option<Window> {
-        let coordinates = self.coordinates(dst);
+        let mut coordinates = self.coordinates(dst);
         let (mut x, mut y) = (vec![0.0; dst.cols], vec![0.0; dst.cols]);
         let (w, h) = (self.source.cols as f64, self.source.rows as f64);
         let mut bounds = None;
         for row in dst.row..dst.row_end() {
-            coordinates.centres(row, dst.col, &mut x, &mut y);
+            coordinates.centres(row, &mut x, &mut y);
             for (&x, &y) in x.iter().zip(&y) {
                 if method::is_inside(x, y, w, h) {
                     extend(&mut bounds, x, y);
@@ -218,13 +230,16 @@ impl Mapping {
         found.filter(|w| !w.is_empty())
     }
 
-    /// All source pixels that touch the area of a window: those under the corners of its pixels.
+    /// All source pixels that touch the area of a window: those between the corners of its pixels, or any where these do not bound it.
     fn window_of_corners(&self, dst: Window) -> Option<Window> {
-        let coordinates = self.coordinates(dst);
+        let mut coordinates = self.coordinates(dst);
+        if !coordinates.is_smooth() {
+            return Some(Window::whole(self.source));
+        }
         let (mut x, mut y) = (vec![0.0; dst.cols + 1], vec![0.0; dst.cols + 1]);
         let mut bounds = None;
         for row in dst.row..=dst.row_end() {
-            coordinates.corners(row, dst.col, &mut x, &mut y);
+            coordinates.corners(row, &mut x, &mut y);
             for (&x, &y) in x.iter().zip(&y) {
                 if x.is_finite() && y.is_finite() {
                     extend(&mut bounds, x, y);

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use cube_core::{Affine, Crs, GeoBox, Transform};
+use cube_core::{Affine, Crs, Extent, GeoBox, Transform};
 
 use crate::{Result, proj};
 
@@ -15,6 +15,8 @@ pub(crate) struct Path {
     operations: Option<Operations>,
     /// Longitude around which coordinates of a geographic source are wrapped, `± 180`.
     wrap: Option<f64>,
+    /// Columns of the destination after which places repeat.
+    period: Option<f64>,
 }
 
 #[derive(Debug, Clone)]
@@ -23,12 +25,21 @@ struct Operations {
     to_destination: Arc<dyn Transform>,
 }
 
+impl Operations {
+    /// Among several operations, those for the area of the source, as in GDAL's warper.
+    fn new(source: &GeoBox, from: &Crs, to: &Crs) -> Result<Self> {
+        let e = source.extent();
+        let (mut x, mut y) = ([e.west, e.east, e.west, e.east], [e.south, e.south, e.north, e.north]);
+        proj::transform(from, &Crs::wgs84())?.transform(&mut x, &mut y);
+        let area = Extent::of(x.into_iter().zip(y));
+        Ok(Self { to_source: proj::transform_near(to, from, area)?, to_destination: proj::transform_near(from, to, area)? })
+    }
+}
+
 impl Path {
     pub(crate) fn new(source: &GeoBox, destination: &GeoBox) -> Result<Self> {
         let (from, to) = (proj::canonical(source.crs())?, proj::canonical(destination.crs())?);
-        let operations = (from != to)
-            .then(|| Ok::<_, crate::Error>(Operations { to_source: proj::transform(&to, &from)?, to_destination: proj::transform(&from, &to)? }))
-            .transpose()?;
+        let operations = if from == to { None } else { Some(Operations::new(source, &from, &to)?) };
         Ok(Self {
             source: source.affine(),
             source_inverse: inverse(source.affine()),
@@ -36,6 +47,7 @@ impl Path {
             destination_inverse: inverse(destination.affine()),
             operations,
             wrap: centre_of_wrap(source, &from)?,
+            period: (is_in_degrees(&to)? && destination.affine().is_rectilinear()).then(|| 360.0 / destination.affine().a.abs()),
         })
     }
 
@@ -52,6 +64,11 @@ impl Path {
     /// Longitude around which coordinates of a geographic source are wrapped.
     pub(crate) fn wrap(&self) -> Option<f64> {
         self.wrap
+    }
+
+    /// Columns of a geographic destination after which places repeat: 360 degrees.
+    pub(crate) fn period(&self) -> Option<f64> {
+        self.period
     }
 
     /// Pixel coordinates of the source (columns, rows) for those of the destination; NaN where there are none.
@@ -107,9 +124,13 @@ fn wrapped(x: f64, centre: f64) -> f64 {
 /// The middle longitude of a geographic source that spans at most the globe: there longitudes that differ by 360 are one place.
 /// GDAL's transformer does the same, also when both grids have one CRS.
 fn centre_of_wrap(source: &GeoBox, crs: &Crs) -> Result<Option<f64>> {
-    let info = proj::describe(crs)?;
     let e = source.extent();
-    Ok((info.geographic && info.unit.starts_with("degree") && e.width() <= 360.0).then(|| (e.west + e.east) / 2.0))
+    Ok((is_in_degrees(crs)? && e.width() <= 360.0).then(|| (e.west + e.east) / 2.0))
+}
+
+fn is_in_degrees(crs: &Crs) -> Result<bool> {
+    let info = proj::describe(crs)?;
+    Ok(info.geographic && info.unit.starts_with("degree"))
 }
 
 /// World to pixel, in the order of operations that GDAL uses: nearest neighbours at exact halves hang on the last bit.

@@ -3,7 +3,7 @@ use cube_core::{DType, Number, Pixel, Resampling, Window, with_dtype};
 use crate::{
     Canvas, Error, Mapping, Result, Source,
     area::each_cover,
-    kernel::{Filter, FilterShape, Missing, Row, averages, bilinear, cubic, nearest, statistics, sum},
+    kernel::{Bilinear, Cubic, Filter, FilterShape, Missing, Nearest, Row, averages, statistics, sum},
     method,
     scale::{Division, Scale},
     store::{convert, keep_nodata_free, store_row},
@@ -98,7 +98,11 @@ impl Job<'_> {
     }
 
     fn nearest<T: Pixel>(&self, view: &View<'_, T>, values: &mut [T], valid: &mut [bool]) -> Result<(), Missing> {
-        self.rows(self.dst, |at, x, y| nearest(view, x, y, &mut Row { values: &mut values[at..at + x.len()], valid: &mut valid[at..at + x.len()] }))
+        let mut nearest = Nearest::new(view);
+        self.rows(self.dst, |at, x, y| {
+            let here = at..at + x.len();
+            nearest.row(view, x, y, &mut Row { values: &mut values[here.clone()], valid: &mut valid[here] })
+        })
     }
 
     /// Bilinear, cubic, spline and lanczos.
@@ -106,7 +110,7 @@ impl Job<'_> {
         let mut canvas = Canvas::new(self.dst.shape(), self.out, self.nodata)?;
         let mut values = vec![0.0; self.dst.cols];
         for (part, scale) in self.mapping.scales(self.dst, self.division()) {
-            let mut kernel = Kernel::new(self.method, scale);
+            let mut kernel = Kernel::new(view, self.method, scale);
             let done = self.rows(part, |at, x, y| {
                 let (values, valid) = (&mut values[..x.len()], &mut canvas.valid[at..at + x.len()]);
                 kernel.row(view, x, y, &mut Row { values, valid })?;
@@ -145,10 +149,10 @@ impl Job<'_> {
 
     /// Calls `work(index, columns, rows)` with the source coordinates of each row of a part; `index` is that of its first pixel.
     fn rows(&self, part: Window, mut work: impl FnMut(usize, &[f64], &[f64]) -> Result<(), Missing>) -> Result<(), Missing> {
-        let coordinates = self.mapping.coordinates(part);
+        let mut coordinates = self.mapping.coordinates(part);
         let (mut x, mut y) = (vec![0.0; part.cols], vec![0.0; part.cols]);
         for row in part.row..part.row_end() {
-            coordinates.centres(row, part.col, &mut x, &mut y);
+            coordinates.centres(row, &mut x, &mut y);
             work((row - self.dst.row) * self.dst.cols + part.col - self.dst.col, &x, &y)?;
         }
         Ok(())
@@ -187,17 +191,17 @@ impl Job<'_> {
 
 /// The kernel of a method at a scale.
 enum Kernel {
-    Bilinear,
-    Cubic,
+    Bilinear(Bilinear),
+    Cubic(Cubic),
     Filter(Filter),
 }
 
 impl Kernel {
-    fn new(method: Resampling, scale: Scale) -> Self {
-        let filter = |shape| Self::Filter(Filter::new(method, shape, scale));
+    fn new<T: Pixel>(view: &View<'_, T>, method: Resampling, scale: Scale) -> Self {
+        let filter = |shape| Self::Filter(Filter::new(view, method, shape, scale));
         match method {
-            Resampling::Bilinear if scale.is_plain() => Self::Bilinear,
-            Resampling::Cubic if scale.is_plain() => Self::Cubic,
+            Resampling::Bilinear if scale.is_plain() => Self::Bilinear(Bilinear::new(view)),
+            Resampling::Cubic if scale.is_plain() => Self::Cubic(Cubic::new(view)),
             Resampling::Bilinear => filter(FilterShape::Triangle),
             Resampling::Cubic => filter(FilterShape::Cubic),
             Resampling::CubicSpline => filter(FilterShape::Spline),
@@ -207,8 +211,8 @@ impl Kernel {
 
     fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
         match self {
-            Self::Bilinear => bilinear(view, x, y, out),
-            Self::Cubic => cubic(view, x, y, out),
+            Self::Bilinear(bilinear) => bilinear.row(view, x, y, out),
+            Self::Cubic(cubic) => cubic.row(view, x, y, out),
             Self::Filter(filter) => filter.row(view, x, y, out),
         }
     }

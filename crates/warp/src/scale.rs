@@ -5,6 +5,8 @@
 //! pixels over source pixels. This module finds the same parts and the same scales. They hang on the two grids, the method and the type
 //! of pixel, never on the window that is being computed.
 
+use std::sync::OnceLock;
+
 use cube_core::{Shape, Window};
 
 use crate::path::Path;
@@ -45,6 +47,8 @@ pub(crate) struct Grids<'a> {
     pub(crate) destination: Shape,
     /// Where the poles lie in the destination, when they do: around them edges do not bound an area.
     pub(crate) poles: &'a [(f64, f64)],
+    /// A grid of points of the source and where they lie in the destination, found when first needed.
+    pub(crate) scattered: &'a OnceLock<Vec<[(f64, f64); 2]>>,
 }
 
 /// The part of the source under a part of the destination.
@@ -134,13 +138,16 @@ impl Grids<'_> {
 
     /// Source pixels that fall into the part although nothing in it was found to lead to them.
     fn add_from_source(&self, bounds: &mut Bounds, part: Window) {
-        let points = grid(Window::whole(self.source));
-        let (mut x, mut y): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
-        self.path.to_destination(&mut x, &mut y);
+        let scattered = self.scattered.get_or_init(|| {
+            let points = grid(Window::whole(self.source));
+            let (mut x, mut y): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
+            self.path.to_destination(&mut x, &mut y);
+            points.into_iter().zip(x.into_iter().zip(y)).map(|(from, to)| [from, to]).collect()
+        });
         let inside = |v: f64, first: usize, end: usize| v >= first as f64 && v <= end as f64;
-        for ((x, y), (sx, sy)) in x.into_iter().zip(y).zip(points) {
-            if inside(x, part.col, part.col_end()) && inside(y, part.row, part.row_end()) {
-                bounds.take(sx, sy);
+        for [(source_x, source_y), (x, y)] in scattered {
+            if inside(*x, part.col, part.col_end()) && inside(*y, part.row, part.row_end()) {
+                bounds.take(*source_x, *source_y);
             }
         }
     }
@@ -216,16 +223,19 @@ fn ratio(part: usize, side: Side) -> f64 {
 
 fn edge(part: Window) -> Vec<(f64, f64)> {
     let (w, h) = (part.cols as f64, part.rows as f64);
-    (0..STEPS)
-        .map(|i| i as f64 / (STEPS - 1) as f64)
-        .flat_map(|t| [(t * w, 0.0), (t * w, h), (0.0, t * h), (w, t * h)])
-        .collect()
+    (0..STEPS).map(|i| i as f64 / (STEPS - 1) as f64).flat_map(|t| [(t * w, 0.0), (t * w, h), (0.0, t * h), (w, t * h)]).collect()
 }
 
+/// Every pixel corner along the edges; of parts so large that they are divided anyway, some.
 fn edge_all(part: Window) -> Vec<(f64, f64)> {
+    const ALL: usize = 2048;
+    const SOME: usize = 256;
     let (w, h) = (part.cols as f64, part.rows as f64);
-    let along = (0..=part.cols).flat_map(|x| [(x as f64, 0.0), (x as f64, h)]);
-    along.chain((1..part.rows).flat_map(|y| [(0.0, y as f64), (w, y as f64)])).collect()
+    let along = |n: usize| {
+        let steps = if n <= ALL { n } else { SOME };
+        (0..=steps).map(move |i| (i as f64 * n as f64 / steps as f64).round())
+    };
+    along(part.cols).flat_map(|x| [(x, 0.0), (x, h)]).chain(along(part.rows).flat_map(|y| [(0.0, y), (w, y)])).collect()
 }
 
 fn grid(part: Window) -> Vec<(f64, f64)> {

@@ -4,14 +4,42 @@ use cube_core::{DType, Number, Pixel, Pixels, with_dtype};
 
 use crate::Canvas;
 
+/// [`Pixel::from_f64`] without the call to `floor` that baseline x86-64 makes of it.
+trait Round: Pixel {
+    fn round(v: f64) -> Self;
+}
+
+macro_rules! round {
+    (unsigned $($t:ty)*) => { $(impl Round for $t {
+        #[inline(always)]
+        fn round(v: f64) -> Self { (v + 0.5) as $t }
+    })* };
+    (signed $($t:ty)*) => { $(impl Round for $t {
+        #[inline(always)]
+        fn round(v: f64) -> Self {
+            let t = v + 0.5;
+            let towards_zero = t as $t;
+            towards_zero.saturating_sub(<$t>::from((towards_zero as f64) > t))
+        }
+    })* };
+    (float $($t:ty)*) => { $(impl Round for $t {
+        #[inline(always)]
+        fn round(v: f64) -> Self { v as $t }
+    })* };
+}
+
+round!(unsigned u8 u16 u32 u64);
+round!(signed i8 i16 i32 i64);
+round!(float f32 f64);
+
 /// Writes a row of values where they are valid, rounded and clamped, none equal to nodata.
 pub(crate) fn store_row(pixels: &mut Pixels, at: usize, values: &[f64], valid: &[bool], nodata: Option<Number>) {
-    fn typed<T: Pixel>(pixels: &mut Pixels, at: usize, values: &[f64], valid: &[bool], nodata: Option<Number>) {
+    fn typed<T: Round>(pixels: &mut Pixels, at: usize, values: &[f64], valid: &[bool], nodata: Option<Number>) {
         let Some(pixels) = T::unwrap_mut(pixels) else { return };
         let nodata = nodata.and_then(T::from_number);
         for ((pixel, &value), &valid) in pixels[at..at + values.len()].iter_mut().zip(values).zip(valid) {
             if valid {
-                let v = T::from_f64(value);
+                let v = T::round(value);
                 *pixel = if nodata == Some(v) { neighbour(v) } else { v };
             }
         }
@@ -75,4 +103,35 @@ fn neighbour<T: Pixel>(v: T) -> T {
         (_, n) => n,
     };
     T::from_number(moved).unwrap_or(v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_that_of_pixels() {
+        let values =
+            [0.5, 1.5, -1.5, -3.5, 4.5, -0.2, -0.5, -0.6, 254.5, 255.7, 300.0, -129.0, 127.49, 1e19, -1e19, f64::INFINITY, f64::NAN, 0.499_999_9];
+        fn check<T: Round>(values: &[f64]) {
+            for v in values {
+                assert!(T::round(*v).same(T::from_f64(*v)), "{v} as {}: {:?} and {:?}", T::DTYPE, T::round(*v), T::from_f64(*v));
+            }
+        }
+        for dtype in DType::ALL {
+            with_dtype!(dtype, T => check::<T>(&values));
+        }
+    }
+
+    #[test]
+    fn nodata_is_avoided_as_gdal_does() {
+        assert_eq!(neighbour(3u8), 2);
+        assert_eq!(neighbour(0u8), 1);
+        assert_eq!(neighbour(-9999i16), -10_000);
+        assert_eq!(neighbour(i16::MIN), i16::MIN + 1);
+        assert_eq!(neighbour(u64::MAX), u64::MAX - 1);
+        assert_eq!(neighbour(3.0f32), 3.0f32.next_up());
+        assert_eq!(neighbour(f32::MAX), f32::MAX.next_down());
+        assert_eq!(neighbour(-9999.0f64), (-9999.0f64).next_up());
+    }
 }

@@ -1,6 +1,6 @@
 """What GDAL makes of warps, for the tests of this crate: `rasterio.warp.reproject` with an exact transformer.
 
-    python oracle.py OUT [--golden]
+    python oracle.py OUT [--golden] [--only PART_OF_A_NAME]
 
 Writes OUT.json (the cases) and OUT.bin (their pixels). `--golden` writes the few small cases that are kept beside the tests.
 """
@@ -32,6 +32,21 @@ PAIRS = [
     ("EPSG:4326", 0.0003, (18.0, -33.5), "EPSG:32734", 30.0),
     ("EPSG:32632", 10.0, (9.0, 45.0), "EPSG:32632", 10.0),
     ("EPSG:4326", 0.01, (10.0, 50.0), "EPSG:4326", 0.01),
+]
+# Over the antimeridian and the poles: source CRS, its affine and shape, destination CRS, its affine and shape.
+EDGES_OF_THE_EARTH = [
+    ("EPSG:32601", (2000, 0, 150000, 0, -2000, 7000000), (140, 161), "EPSG:4326", (0.03, 0, -182.0, 0, -0.03, 63.5), (100, 150)),
+    ("EPSG:32660", (2000, 0, 600000, 0, -2000, 1500000), (140, 161), "EPSG:4326", (0.02, 0, 178.5, 0, -0.02, 13.0), (100, 150)),
+    ("EPSG:32660", (2000, 0, 600000, 0, -2000, 1500000), (140, 161), "EPSG:32601", (1800, 0, 100000, 0, -1800, 1480000), (100, 120)),
+    ("EPSG:4326", (0.02, 0, 178.6, 0, -0.02, -10.0), (140, 161), "EPSG:32701", (2000, 0, 40000, 0, -2000, 8880000), (110, 140)),
+    ("EPSG:4326", (0.02, 0, -181.4, 0, -0.02, -10.0), (140, 161), "EPSG:32701", (2000, 0, 40000, 0, -2000, 8880000), (110, 140)),
+    ("EPSG:4326", (2.0, 0, -180.0, 0, -0.25, 90.0), (80, 180), "EPSG:3413", (25000, 0, -1500000, 0, -25000, 1500000), (120, 120)),
+    ("EPSG:4326", (2.0, 0, 0.0, 0, -0.25, -70.0), (80, 180), "EPSG:3031", (30000, 0, -1800000, 0, -30000, 1800000), (120, 120)),
+    ("EPSG:3413", (12500, 0, -1000000, 0, -12500, 1000000), (160, 160), "EPSG:4326", (1.5, 0, -180.0, 0, -0.1, 90.0), (100, 240)),
+    ("EPSG:3031", (12500, 0, -1000000, 0, -12500, 1000000), (160, 160), "EPSG:6933", (100000, 0, -17000000, 0, -20000, -7000000), (18, 340)),
+    ("EPSG:6933", (100089, 0, -17367530, 0, -100089, 7307375), (146, 347), "EPSG:4326", (1.0, 0, -180.0, 0, -1.0, 85.0), (170, 360)),
+    ("EPSG:4326", (1.0, 0, -180.0, 0, -1.0, 90.0), (180, 360), "EPSG:3857", (100000, 0, -20000000, 0, -100000, 20000000), (400, 400)),
+    ("EPSG:4326", (1.0, 0, 0.0, 0, -1.0, 90.0), (180, 360), "EPSG:4326", (0.7, 0, -180.0, 0, -0.7, 84.0), (240, 514)),
 ]
 FACTORS = [0.37, 1.0, 1.04, 1.7, 2.0, 5.3]
 LAYOUTS = ["inside", "around", "across"]
@@ -124,12 +139,25 @@ def cases(golden):
                     yield name, pair, source, data, nodata, grid, out
 
 
+    if golden:
+        return
+    for number, (src_crs, source, shape, dst_crs, grid, size) in enumerate(EDGES_OF_THE_EARTH):
+        for k in range(2):
+            dtype, nodata, kind = TYPES[(number * 3 + k) % len(TYPES)]
+            data = pixels(rng, kind, dtype, shape)
+            if nodata is not None:
+                data = holes(rng, data, nodata)
+            name = f"edge {number}: {src_crs} to {dst_crs}, {dtype}, nodata {nodata}, {kind}"
+            yield name, (src_crs, 0, 0, dst_crs, 0), Affine(*source), data, nodata, Affine(*grid), size
+
+
 def number(v):
     return None if v is None else "nan" if v != v else v
 
 
 def main():
     out, golden = sys.argv[1], "--golden" in sys.argv
+    only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
     found, offset = [], 0
     with open(out + ".bin", "wb") as pixels_file:
 
@@ -140,6 +168,8 @@ def main():
             return at
 
         for name, pair, source, data, nodata, grid, size in cases(golden):
+            if only not in name:
+                continue
             results = {}
             at = put(data)
             for method in METHODS:

@@ -68,8 +68,11 @@ impl<'a> Candidates<'a> {
             return Some(c.band(index));
         }
         let best = |of: fn(&Band) -> Option<&str>| {
-            let carriers = self.by_key.iter().flat_map(|c| c.bands.iter().enumerate().filter(move |(_, b)| of(b) == Some(name)).map(move |(i, b)| (c, i, b)));
-            carriers.min_by(|a, b| preference(a.0, a.2).partial_cmp(&preference(b.0, b.2)).unwrap_or(std::cmp::Ordering::Equal)).map(|(c, i, _)| c.band(i))
+            let carriers =
+                self.by_key.iter().flat_map(|c| c.bands.iter().enumerate().filter(move |(_, b)| of(b) == Some(name)).map(move |(i, b)| (c, i, b)));
+            carriers
+                .min_by(|a, b| preference(a.0, a.2).partial_cmp(&preference(b.0, b.2)).unwrap_or(std::cmp::Ordering::Equal))
+                .map(|(c, i, _)| c.band(i))
         };
         best(|b| b.name.as_deref()).or_else(|| best(|b| b.common_name.as_deref()))
     }
@@ -140,7 +143,8 @@ impl Candidate<'_> {
 fn preference(c: &Candidate<'_>, band: &Band) -> (bool, bool, bool, bool, usize, f64) {
     let media = c.media_type();
     let file = c.asset.get("href").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    let picture = ["visual", "overview", "thumbnail", "metadata"].iter().any(|r| c.has_role(r)) || matches!(c.key, "visual" | "overview" | "thumbnail" | "preview" | "rendered_preview");
+    let picture = ["visual", "overview", "thumbnail", "metadata"].iter().any(|r| c.has_role(r))
+        || matches!(c.key, "visual" | "overview" | "thumbnail" | "preview" | "rendered_preview");
     let jpeg2000 = media.contains("jp2") || file.ends_with(".jp2");
     let tiff = media.contains("tiff") || file.ends_with(".tif") || file.ends_with(".tiff");
     let affine = c.grid.geobox().map(|g| g.resolution().0).or_else(|| c.grid.affine.map(|a| a.a.hypot(a.d)));
@@ -199,7 +203,9 @@ mod tests {
 
     #[test]
     fn bands_of_one_file_have_numbers_and_names() {
-        let i = item(json!({"image": {"href": "i.tif", "bands": [{"name": "R", "eo:common_name": "red", "nodata": 1}, {"name": "G", "nodata": 2}], "data_type": "uint8"}}));
+        let i = item(
+            json!({"image": {"href": "i.tif", "bands": [{"name": "R", "eo:common_name": "red", "nodata": 1}, {"name": "G", "nodata": 2}], "data_type": "uint8"}}),
+        );
         assert_eq!(href(&i, "image"), at("i.tif", 0));
         assert_eq!(href(&i, "image.2"), at("i.tif", 1));
         assert_eq!(href(&i, "G"), at("i.tif", 1));

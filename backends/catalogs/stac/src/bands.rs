@@ -49,7 +49,8 @@ impl Band {
     fn read(levels: &[Option<&Map<String, Value>>], asset: &Map<String, Value>, properties: &Map<String, Value>) -> Self {
         let own = |names: &[&str]| levels.iter().flatten().find_map(|m| names.iter().find_map(|n| m.get(*n).filter(|v| !v.is_null())));
         // Band wins over asset, asset over item; `scale` and `offset` carry their prefix outside `raster:bands`.
-        let inherited = |names: &[&str], prefixed: &str| own(names).or_else(|| [asset, properties].iter().find_map(|m| m.get(prefixed).filter(|v| !v.is_null())));
+        let inherited =
+            |names: &[&str], prefixed: &str| own(names).or_else(|| [asset, properties].iter().find_map(|m| m.get(prefixed).filter(|v| !v.is_null())));
         let text = |v: Option<&Value>| v.and_then(Value::as_str).map(str::to_owned);
         Self {
             name: text(own(&["name"])),
@@ -72,7 +73,9 @@ fn list<'a>(m: &'a Map<String, Value>, name: &str) -> Vec<&'a Value> {
 /// A number, also one that stands in a text (`"nan"`, `"-inf"`, `"0"`).
 pub(crate) fn number(value: &Value) -> Option<Number> {
     match value {
-        Value::Number(n) => n.as_i64().map(|i| Number::Int(i.into())).or_else(|| n.as_u64().map(|i| Number::Int(i.into()))).or_else(|| n.as_f64().map(Number::from)),
+        Value::Number(n) => {
+            n.as_i64().map(|i| Number::Int(i.into())).or_else(|| n.as_u64().map(|i| Number::Int(i.into()))).or_else(|| n.as_f64().map(Number::from))
+        }
         Value::String(s) => Number::parse(s).ok(),
         _ => None,
     }

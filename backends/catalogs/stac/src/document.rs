@@ -101,7 +101,8 @@ impl Head {
             return Ok(Nature::Static);
         }
         let what = if kind.is_empty() { "a JSON document without a `type`".to_owned() } else { format!("a JSON document of type `{kind}`") };
-        Err(Error::new(Kind::Invalid, format!("`{at}` is not STAC: it is {what}")).with_hint("give the root of a STAC API, a catalog.json, collection.json, item or item collection, or a stac-geoparquet file"))
+        Err(Error::new(Kind::Invalid, format!("`{at}` is not STAC: it is {what}"))
+            .with_hint("give the root of a STAC API, a catalog.json, collection.json, item or item collection, or a stac-geoparquet file"))
     }
 
     pub(crate) fn links(&self) -> Vec<Link> {

@@ -49,7 +49,12 @@ struct State {
 
 fn found(pages: Pages, wanted: Arc<Wanted>, keep_items: bool) -> BoxStream<'static, Result<Found>> {
     let state = State { pages, wanted, keep_items, seen: HashSet::new(), held: Vec::new(), page: 0, ended: false };
-    stream::try_unfold(state, |mut s| async move { Ok::<_, cube_backend::Error>(s.next().await?.map(|some| (stream::iter(some.into_iter().map(Ok)), s))) }).try_flatten().boxed()
+    stream::try_unfold(
+        state,
+        |mut s| async move { Ok::<_, cube_backend::Error>(s.next().await?.map(|some| (stream::iter(some.into_iter().map(Ok)), s))) },
+    )
+    .try_flatten()
+    .boxed()
 }
 
 impl State {

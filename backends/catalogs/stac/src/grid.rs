@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn levels_are_not_mixed() {
-        let item = map(json!({"proj:epsg": 32633, "proj:shape": [100, 100], "proj:transform": [10, 0, 0, 0, -10, 1000], "proj:bbox": [0, 0, 1000, 1000]}));
+        let item =
+            map(json!({"proj:epsg": 32633, "proj:shape": [100, 100], "proj:transform": [10, 0, 0, 0, -10, 1000], "proj:bbox": [0, 0, 1000, 1000]}));
         let coarse = grid(&map(json!({"proj:shape": [50, 50]})), &item);
         assert_eq!(coarse.affine, None);
         assert_eq!(coarse.geobox().map(|g| g.affine()), Some(Affine::new(20.0, 0.0, 0.0, 0.0, -20.0, 1000.0)), "from the item's box");
@@ -118,7 +119,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_not_a_grid() {
-        for bad in [json!({"proj:transform": [1, 2, 3]}), json!({"proj:transform": [0, 0, 0, 0, 0, 0]}), json!({"proj:shape": [0, 5]}), json!({"proj:shape": [1.5, 2]}), json!({"proj:bbox": [5, 5, 1, 1]}), json!({"proj:shape": "10x10"})] {
+        for bad in [
+            json!({"proj:transform": [1, 2, 3]}),
+            json!({"proj:transform": [0, 0, 0, 0, 0, 0]}),
+            json!({"proj:shape": [0, 5]}),
+            json!({"proj:shape": [1.5, 2]}),
+            json!({"proj:bbox": [5, 5, 1, 1]}),
+            json!({"proj:shape": "10x10"}),
+        ] {
             assert_eq!(grid(&map(bad.clone()), &Map::new()), SourceGrid::default(), "{bad}");
         }
     }

@@ -52,7 +52,8 @@ pub async fn write_index(items: impl Stream<Item = Result<Item>> + Send, path: &
         out.finish()?
     } else {
         let shown = path.display();
-        return Err(Error::new(Kind::Invalid, format!("`{shown}` does not say which kind of index it is to be")).with_hint("end the name in .parquet, .json or .ndjson"));
+        return Err(Error::new(Kind::Invalid, format!("`{shown}` does not say which kind of index it is to be"))
+            .with_hint("end the name in .parquet, .json or .ndjson"));
     };
     let bytes = std::fs::metadata(path).map_err(|e| io_error(&path.display().to_string(), e))?.len();
     Ok(Written { items: count, bytes })

@@ -134,7 +134,11 @@ impl Item {
     pub(crate) fn when(&self) -> Result<When> {
         let read = |name: &str| match self.property(name) {
             None => Ok(None),
-            Some(v) => v.as_str().and_then(time::parse).map(Some).ok_or_else(|| Error::corrupt(format!("item `{}` has a `{name}` that is no time: {v}", self.patch_id()))),
+            Some(v) => v
+                .as_str()
+                .and_then(time::parse)
+                .map(Some)
+                .ok_or_else(|| Error::corrupt(format!("item `{}` has a `{name}` that is no time: {v}", self.patch_id()))),
         };
         let (nominal, mut start, mut end) = (read("datetime")?, read("start_datetime")?, read("end_datetime")?);
         // Version 0.7 and 0.8 wrote `dtr:` before these names.

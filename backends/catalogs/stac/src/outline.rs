@@ -1,6 +1,6 @@
 //! Where on Earth an item lies: outlines within ±180° of longitude, however the source writes a crossing of the antimeridian.
 
-use cube_core::{Extent, SourceGrid};
+use cube_core::{Crs, Extent, GeoBox, Shape, SourceGrid};
 use geo::Intersects;
 use geojson::{Geometry, GeometryValue};
 
@@ -8,6 +8,9 @@ use crate::item::Item;
 
 type Ring = Vec<(f64, f64)>;
 type Polygon = Vec<Ring>;
+
+/// Points on each edge of a grid whose outline is computed.
+const PER_EDGE: usize = 21;
 
 /// The outline of an item and its bounding box, both in longitude and latitude.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,13 +26,36 @@ impl Outline {
         let geometry = item.0.get("geometry").filter(|g| !g.is_null()).and_then(|g| serde_json::from_value::<Geometry>(g.clone()).ok());
         let stated = item.bbox().map(tidy_bbox);
         let Some(geometry) = geometry else {
-            return Self { footprint: None, bbox: stated.or_else(|| lonlat_extent(grid)) };
+            return if stated.is_some() { Self { footprint: None, bbox: stated } } else { Self::of_grid(grid) };
         };
         let Some(polygons) = polygons_of(&geometry) else {
             let bbox = stated.or_else(|| Extent::of(points_of(&geometry)).map(Into::into).map(tidy_bbox));
             return Self { footprint: Some(geometry), bbox };
         };
         Self::of_polygons(&polygons, stated, grid)
+    }
+
+    /// Where an item lies that states nothing but its grid; nothing is known when its CRS has no way to longitude and latitude.
+    fn of_grid(grid: &SourceGrid) -> Self {
+        let placed = || {
+            let geobox = GeoBox::from_shape(grid.crs.clone()?, grid_extent(grid)?, Shape::new(1, 1)).ok()?;
+            if geobox.crs() == &Crs::wgs84() {
+                return Some(Self { footprint: None, bbox: Some(tidy_bbox(geobox.extent().into())) });
+            }
+            let to_lonlat = cube_warp::proj::transform(geobox.crs(), &Crs::wgs84()).ok()?;
+            Self::of_ring(&geobox.footprint(&*to_lonlat, PER_EDGE), grid)
+        };
+        placed().unwrap_or_default()
+    }
+
+    /// The outline of a grid, from the images of its edge; `None` when they enclose no area.
+    pub(crate) fn of_ring(ring: &[(f64, f64)], grid: &SourceGrid) -> Option<Self> {
+        let mut ring: Ring = ring.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        if ring.last() != ring.first() {
+            ring.extend(ring.first().copied());
+        }
+        let outline = Self::of_polygons(&[vec![ring]], None, grid);
+        outline.bbox.filter(|[w, s, e, n]| w != e && s < n).map(|_| outline)
     }
 
     fn of_polygons(polygons: &[Polygon], stated: Option<[f64; 4]>, grid: &SourceGrid) -> Self {
@@ -50,7 +76,10 @@ impl Outline {
             }
         }
         parts.retain(|p| p.first().is_some_and(|ring| ring.len() >= 4));
-        let bbox = if changed { bbox_of(&parts) } else { stated.or_else(|| bbox_of(&parts)) };
+        // A box around the world that is stated for two pieces at the antimeridian says less than the pieces.
+        let own = bbox_of(&parts);
+        let better = changed || own.is_some_and(|[w, _, e, _]| w > e);
+        let bbox = if better { own } else { stated.or(own) };
         Self { footprint: geometry_of(parts), bbox }
     }
 
@@ -107,7 +136,7 @@ fn read(polygon: &Polygon, stated: Option<[f64; 4]>, grid: &SourceGrid) -> Readi
     let across = stated.is_some_and(|[w, _, e, _]| w > e);
     if !across {
         let whole_map = outer.iter().all(|p| p.0.abs() > 179.999);
-        let wide_grid = grid.crs.as_ref().and_then(cube_core::Crs::epsg) == Some(4326) && grid_extent(grid).is_some_and(|e| e.width() > 180.0);
+        let wide_grid = grid.crs.as_ref().and_then(Crs::epsg) == Some(4326) && grid_extent(grid).is_some_and(|e| e.width() > 180.0);
         if whole_map || wide_grid || outer.iter().any(|p| p.0.abs() < 90.0) {
             return Reading::Literal;
         }
@@ -238,12 +267,6 @@ fn grid_extent(grid: &SourceGrid) -> Option<Extent> {
     grid.extent.or_else(|| grid.geobox().map(|g| g.extent()))
 }
 
-/// The extent of a grid that is in longitude and latitude already.
-fn lonlat_extent(grid: &SourceGrid) -> Option<[f64; 4]> {
-    let lonlat = grid.crs.as_ref().and_then(cube_core::Crs::epsg) == Some(4326);
-    grid_extent(grid).filter(|_| lonlat).map(|e| tidy_bbox(e.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -271,9 +294,6 @@ mod tests {
         let outside = [Extent::new(0.0, 1.2, 10.0, 1.4), Extent::new(178.0, 1.0, 178.9, 2.0), Extent::new(-178.9, 1.0, -178.0, 2.0)];
         for (name, g) in [("jumping", jumping), ("running", running), ("west", west), ("cut", cut)] {
             for bbox in [json!([179.0, 1.0, -179.0, 2.0]), json!(null), json!([-180.0, 1.0, 180.0, 2.0])] {
-                if name == "cut" && bbox[0] == json!(-180.0) {
-                    continue;
-                }
                 let o = outline(g.clone(), bbox.clone());
                 assert_eq!(o.bbox, Some([179.0, 1.0, -179.0, 2.0]), "{name} {bbox}");
                 assert!(inside.iter().all(|b| o.touches(b)), "{name} {bbox}");
@@ -307,6 +327,20 @@ mod tests {
         assert!(!o.touches(&Extent::new(8.0, 8.0, 9.0, 9.0)));
         assert!(outline(json!(null), json!([0.0, 0.0, 10.0, 10.0])).touches(&Extent::new(8.0, 8.0, 9.0, 9.0)), "no outline: the box");
         assert!(outline(json!(null), json!(null)).touches(&Extent::new(8.0, 8.0, 9.0, 9.0)), "nothing known: perhaps");
+    }
+
+    #[test]
+    fn a_grid_is_a_place_when_nothing_else_is_stated() {
+        let at = Location::parse("/a.json").expect("a path");
+        let of = |epsg: u32, bbox: [f64; 4]| {
+            let item = json!({"id": "a", "geometry": null, "properties": {}, "assets": {}});
+            let grid = SourceGrid { crs: Some(Crs::from_epsg(epsg)), extent: Some(bbox.into()), ..SourceGrid::default() };
+            Outline::of(&Item::new(item, &at, None).expect("an item"), &grid)
+        };
+        let zone_32 = of(32632, [500_000.0, 5_000_000.0, 600_000.0, 5_100_000.0]);
+        assert!(zone_32.touches(&Extent::new(9.1, 45.3, 9.2, 45.4)) && !zone_32.touches(&Extent::new(12.0, 45.3, 12.1, 45.4)), "{zone_32:?}");
+        assert_eq!(of(4326, [7.0, 46.0, 8.0, 47.0]).bbox, Some([7.0, 46.0, 8.0, 47.0]));
+        assert_eq!(of(1, [0.0, 0.0, 1.0, 1.0]), Outline::default(), "no such CRS");
     }
 
     #[test]

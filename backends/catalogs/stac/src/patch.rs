@@ -19,14 +19,73 @@ const KEPT: [&str; 4] = ["eo:cloud_cover", "eo:snow_cover", "s2:nodata_pixel_per
 
 /// Members and properties of an item that patches are made from; an index reads no others.
 pub(crate) const READ: &[&str] = &[
-    "id", "collection", "geometry", "bbox", "datetime", "start_datetime", "end_datetime", "dtr:start_datetime", "dtr:end_datetime", "created", "updated", "version",
-    "proj:code", "proj:epsg", "proj:wkt2", "proj:projjson", "proj:shape", "proj:transform", "proj:bbox", "eo:epsg",
-    "eo:bands", "nodata", "data_type", "unit", "raster:scale", "raster:offset", "raster:spatial_resolution",
-    "eo:cloud_cover", "eo:snow_cover", "platform", "constellation", "mission", "title", "product_id", "processing:version", "processing:datetime",
-    "s2:nodata_pixel_percentage", "s2:processing_baseline", "s2:product_uri", "s2:product_id", "s2:granule_id", "s2:tile_id", "s2:datatake_id", "s2:product_type", "s2:generation_time",
-    "s2:mgrs_tile", "s2:sequence", "sentinel:processing_baseline", "sentinel2:processing_baseline", "sentinel:product_id", "sentinel:sequence", "earthsearch:sequence",
-    "earthsearch:boa_offset_applied", "sentinel:boa_offset_applied", "grid:code", "mgrs:utm_zone", "mgrs:latitude_band", "mgrs:grid_square",
-    "sentinel:utm_zone", "sentinel:latitude_band", "sentinel:grid_square", "landsat:wrs_path", "landsat:wrs_row", "landsat:correction", "landsat:updated", "product:type", "sar:product_type",
+    "id",
+    "collection",
+    "geometry",
+    "bbox",
+    "datetime",
+    "start_datetime",
+    "end_datetime",
+    "dtr:start_datetime",
+    "dtr:end_datetime",
+    "created",
+    "updated",
+    "version",
+    "proj:code",
+    "proj:epsg",
+    "proj:wkt2",
+    "proj:projjson",
+    "proj:shape",
+    "proj:transform",
+    "proj:bbox",
+    "eo:epsg",
+    "eo:bands",
+    "nodata",
+    "data_type",
+    "unit",
+    "raster:scale",
+    "raster:offset",
+    "raster:spatial_resolution",
+    "eo:cloud_cover",
+    "eo:snow_cover",
+    "platform",
+    "constellation",
+    "mission",
+    "title",
+    "product_id",
+    "processing:version",
+    "processing:datetime",
+    "s2:nodata_pixel_percentage",
+    "s2:processing_baseline",
+    "s2:product_uri",
+    "s2:product_id",
+    "s2:granule_id",
+    "s2:tile_id",
+    "s2:datatake_id",
+    "s2:product_type",
+    "s2:generation_time",
+    "s2:mgrs_tile",
+    "s2:sequence",
+    "sentinel:processing_baseline",
+    "sentinel2:processing_baseline",
+    "sentinel:product_id",
+    "sentinel:sequence",
+    "earthsearch:sequence",
+    "earthsearch:boa_offset_applied",
+    "sentinel:boa_offset_applied",
+    "grid:code",
+    "mgrs:utm_zone",
+    "mgrs:latitude_band",
+    "mgrs:grid_square",
+    "sentinel:utm_zone",
+    "sentinel:latitude_band",
+    "sentinel:grid_square",
+    "landsat:wrs_path",
+    "landsat:wrs_row",
+    "landsat:correction",
+    "landsat:updated",
+    "product:type",
+    "sar:product_type",
 ];
 
 /// What the filters of a query need to know of an item before its assets are looked at.
@@ -52,8 +111,9 @@ impl Facts {
 pub(crate) fn patch(item: &Item, facts: Facts, wanted: &[String], properties: &[String]) -> PatchIndex {
     let assets = assets::assets(item, wanted);
     let kept = properties.iter().map(String::as_str).chain(KEPT);
-    let mut kept: BTreeMap<String, Value> =
-        kept.filter_map(|name| Some((name.to_owned(), item.property(name).filter(|v| v.is_number() || v.is_string() || v.is_boolean())?.clone()))).collect();
+    let mut kept: BTreeMap<String, Value> = kept
+        .filter_map(|name| Some((name.to_owned(), item.property(name).filter(|v| v.is_number() || v.is_string() || v.is_boolean())?.clone())))
+        .collect();
     scene::mark(item, &facts.when, &mut kept);
     PatchIndex {
         id: item.patch_id(),
@@ -76,12 +136,13 @@ fn version(item: &Item, assets: &BTreeMap<String, Arc<Asset>>) -> String {
         hash.update(&[0]);
     };
     let verified = !assets.is_empty() && assets.values().all(|a| a.checksum.is_some());
-    if !verified && let Some(updated) = item.text("updated") {
-        // One instant has many spellings, and an index keeps the instant.
-        return time::parse(updated).map_or_else(|| updated.to_owned(), time::text);
+    // One instant has many spellings, and an index keeps the instant.
+    let said = |name: &str| item.text(name).map(|t| time::parse(t).map_or_else(|| t.to_owned(), time::text));
+    if !verified && let Some(updated) = said("updated") {
+        return updated;
     }
     if !verified {
-        ["created", "s2:generation_time", "processing:datetime", "version"].iter().for_each(|n| say(item.text(n).unwrap_or_default()));
+        ["created", "s2:generation_time", "processing:datetime", "version"].iter().for_each(|n| say(&said(n).unwrap_or_default()));
     }
     for (name, asset) in assets {
         say(name);

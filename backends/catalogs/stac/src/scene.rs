@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(kept(vec![new, old]), ["S2B_32TLR_20220130_1_L2A"]);
         let (a, b) = (patch_of("S2B_32TLR_20220130_0_L2A", BOX, json!({})), patch_of("S2B_32TLR_20220130_1_L2A", BOX, json!({})));
         assert_eq!(kept(vec![a, b]), ["S2B_32TLR_20220130_1_L2A"], "by the sequence when no time says");
-        let (a, b) = (patch_of("a", BOX, json!({"s2:processing_baseline": "05.00"})), patch_of("b", BOX, json!({"s2:processing_baseline": "04.00", "updated": "2030-01-01T00:00:00Z"})));
+        let (a, b) = (
+            patch_of("a", BOX, json!({"s2:processing_baseline": "05.00"})),
+            patch_of("b", BOX, json!({"s2:processing_baseline": "04.00", "updated": "2030-01-01T00:00:00Z"})),
+        );
         assert_eq!(kept(vec![a, b]), ["a"], "a later touch of the record is no later processing");
     }
 
@@ -186,7 +189,11 @@ mod tests {
             let item = json!({"id": id, "properties": p, "assets": {}});
             tile(&Item::new(item, &Location::parse("/i.json").expect("a path"), None).expect("an item"))
         };
-        for p in [json!({"s2:mgrs_tile": "05WPT"}), json!({"mgrs:utm_zone": 5, "mgrs:latitude_band": "W", "mgrs:grid_square": "PT"}), json!({"sentinel:utm_zone": "5", "sentinel:latitude_band": "W", "sentinel:grid_square": "PT"})] {
+        for p in [
+            json!({"s2:mgrs_tile": "05WPT"}),
+            json!({"mgrs:utm_zone": 5, "mgrs:latitude_band": "W", "mgrs:grid_square": "PT"}),
+            json!({"sentinel:utm_zone": "5", "sentinel:latitude_band": "W", "sentinel:grid_square": "PT"}),
+        ] {
             assert_eq!(tile_of("x", p.clone()).as_deref(), Some("MGRS-05WPT"), "{p}");
         }
         assert_eq!(tile_of("S2A_MSIL2A_20200808T010311_N0500_R045_T54PXA_20230413T212505", json!({})).as_deref(), Some("MGRS-54PXA"));

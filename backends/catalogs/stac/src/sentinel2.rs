@@ -12,7 +12,8 @@ use crate::{bands::Band, item::Item};
 const SCALE: f64 = 0.0001;
 const OFFSET: f64 = -0.1;
 /// Names by which archives call the bands that hold reflectance.
-const REFLECTANCE: [&str; 13] = ["coastal", "blue", "green", "red", "rededge", "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "swir16", "swir22"];
+const REFLECTANCE: [&str; 13] =
+    ["coastal", "blue", "green", "red", "rededge", "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "swir16", "swir22"];
 
 /// The offset of a Sentinel-2 item's reflectance; `None` for other items and where no baseline is known.
 pub(crate) fn reflectance_offset(item: &Item) -> Option<f64> {
@@ -42,7 +43,8 @@ pub(crate) fn baseline(item: &Item) -> Option<f64> {
     // `0400` is how product names write 04.00.
     let plain = |b: f64| if b >= 100.0 { b / 100.0 } else { b };
     stated.iter().find_map(|n| item.property(n).and_then(number).map(plain)).or_else(|| {
-        let names = ["s2:product_uri", "s2:product_id", "sentinel:product_id", "s2:granule_id", "s2:tile_id", "s2:datatake_id", "title", "product_id"];
+        let names =
+            ["s2:product_uri", "s2:product_id", "sentinel:product_id", "s2:granule_id", "s2:tile_id", "s2:datatake_id", "title", "product_id"];
         names.iter().filter_map(|n| item.text(n)).chain([item.id()]).find_map(baseline_in_name)
     })
 }
@@ -64,7 +66,9 @@ fn is_sentinel2(item: &Item) -> bool {
         t.starts_with("sentinel2") || matches!(t.as_str(), "s2a" | "s2b" | "s2c")
     });
     let collection = item.collection().to_ascii_lowercase();
-    let level = ["l1c", "l2a", "level-1c", "level-2a"].iter().any(|l| collection.contains(l)) || item.property("s2:processing_baseline").is_some() || item.property("sentinel:processing_baseline").is_some();
+    let level = ["l1c", "l2a", "level-1c", "level-2a"].iter().any(|l| collection.contains(l))
+        || item.property("s2:processing_baseline").is_some()
+        || item.property("sentinel:processing_baseline").is_some();
     let product = item.text("s2:product_type").is_some_and(|p| p.starts_with("S2MSI"));
     let named = collection.starts_with("sentinel-2") || collection.starts_with("sentinel-s2");
     // Products that others derive (composites, HLS) carry the platform too, and have offsets of their own.
@@ -96,4 +100,78 @@ fn has_role(asset: &Map<String, Value>, roles: &[&str]) -> bool {
 
 fn is_true(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|s| s.eq_ignore_ascii_case("true")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{assets, location::Location};
+
+    /// Scale and offset of an asset that declares −0.1, in an item with these properties.
+    fn scaling(collection: &str, properties: Value, key: &str) -> (Option<f64>, Option<f64>) {
+        let mut all = json!({"datetime": "2022-01-30T10:23:45Z", "constellation": "sentinel-2"});
+        all.as_object_mut().expect("an object").extend(properties.as_object().cloned().unwrap_or_default());
+        let declared = json!([{"nodata": 0, "data_type": "uint16", "scale": 0.0001, "offset": -0.1}]);
+        let picture = json!([{"nodata": 0, "data_type": "uint8"}]);
+        let classes = json!([{"nodata": 0, "data_type": "uint8", "scale": 1, "offset": 0}]);
+        let item = json!({"id": "S2B_32TLR_20220130_0_L2A", "collection": collection, "geometry": null, "properties": all, "assets": {
+            "red": {"href": "r.tif", "eo:bands": [{"name": "B04", "common_name": "red"}], "raster:bands": declared},
+            "B08": {"href": "n.tif", "eo:bands": [{"name": "B08", "common_name": "nir"}]},
+            "scl": {"href": "s.tif", "raster:bands": classes},
+            "aot": {"href": "a.tif", "raster:bands": [{"data_type": "uint16", "scale": 0.001, "offset": 0}]},
+            "visual": {"href": "v.tif", "roles": ["visual"], "eo:bands": [{"name": "B04", "common_name": "red"}], "raster:bands": picture},
+        }});
+        let item = Item::new(item, &Location::parse("/i.json").expect("a path"), None).expect("an item");
+        let asset = &assets::assets(&item, &[key.to_owned()])[key];
+        (asset.scale, asset.offset)
+    }
+
+    #[test]
+    fn the_offset_is_what_the_pixels_have() {
+        let (l2a, c1) = ("sentinel-2-l2a", "sentinel-2-c1-l2a");
+        for (collection, properties, offset, why) in [
+            (l2a, json!({"s2:processing_baseline": "04.00", "earthsearch:boa_offset_applied": false}), -0.1, "after the change, as ESA made it"),
+            (l2a, json!({"s2:processing_baseline": "05.09"}), -0.1, "nothing says that it was applied"),
+            (l2a, json!({"s2:processing_baseline": "04.00", "earthsearch:boa_offset_applied": true}), 0.0, "applied, though declared"),
+            (l2a, json!({"s2:processing_baseline": "03.01", "earthsearch:boa_offset_applied": false}), 0.0, "before the change, though declared"),
+            (l2a, json!({"s2:processing_baseline": "02.14"}), 0.0, "before the change"),
+            (c1, json!({"s2:processing_baseline": "05.00", "earthsearch:boa_offset_applied": true}), -0.1, "collection 1 is never applied"),
+            (c1, json!({"s2:processing_baseline": "05.00", "datetime": "2018-01-01T00:00:00Z"}), -0.1, "the baseline counts, not the date"),
+            ("sentinel-s2-l2a-cogs", json!({"sentinel:processing_baseline": "04.00", "sentinel:boa_offset_applied": true}), 0.0, "the older names"),
+            (
+                l2a,
+                json!({"s2:product_uri": "S2B_MSIL2A_20220124T102159_N0301_R065_T32TLR_20220124T121212.SAFE"}),
+                0.0,
+                "the day before, by the product's name",
+            ),
+            (
+                l2a,
+                json!({"s2:product_uri": "S2B_MSIL2A_20220126T102159_N0400_R065_T32TLR_20220126T121212.SAFE"}),
+                -0.1,
+                "the day after, by the product's name",
+            ),
+            (l2a, json!({"processing:version": "05.10"}), -0.1, "as CDSE names it"),
+            ("sentinel-2-l1c", json!({"s2:processing_baseline": "04.00"}), -0.1, "level 1C changed too"),
+        ] {
+            assert_eq!(scaling(collection, properties.clone(), "red"), (Some(0.0001), Some(offset)), "{why}");
+            assert_eq!(scaling(collection, properties, "B08"), (Some(0.0001), Some(offset)), "{why}, where nothing is declared");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reflectance_stays_as_declared() {
+        let new = || json!({"s2:processing_baseline": "05.09"});
+        assert_eq!(scaling("sentinel-2-l2a", new(), "scl"), (Some(1.0), Some(0.0)));
+        assert_eq!(scaling("sentinel-2-l2a", new(), "aot"), (Some(0.001), Some(0.0)));
+        assert_eq!(scaling("sentinel-2-l2a", new(), "visual"), (None, None));
+    }
+
+    #[test]
+    fn other_products_stay_as_declared() {
+        assert_eq!(scaling("sentinel-2-l2a", json!({}), "red").1, Some(-0.1), "no baseline is known");
+        assert_eq!(scaling("s2_geomad", json!({}), "red").1, Some(-0.1), "a composite of somebody");
+        assert_eq!(scaling("landsat-c2-l2", json!({"constellation": null, "platform": "landsat-8"}), "red").1, Some(-0.1));
+    }
 }

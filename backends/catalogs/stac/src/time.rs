@@ -30,7 +30,9 @@ pub(crate) fn text(t: TimeValue) -> String {
 
 /// A period as STAC's `datetime` parameter: both ends inclusive, so the caller must leave out what lies on the end itself.
 pub(crate) fn interval(p: &Period) -> Option<String> {
-    let end = |t: Option<TimeValue>| t.map_or_else(|| "..".to_owned(), text);
+    // RFC 3339 knows the years 0 to 9999, and servers none before 1.
+    let (first, last) = (TimeValue(-62_135_596_800_000_000), TimeValue(253_402_300_799_999_999));
+    let end = |t: Option<TimeValue>| t.map_or_else(|| "..".to_owned(), |t| text(t.clamp(first, last)));
     (p.start.is_some() || p.end.is_some()).then(|| format!("{}/{}", end(p.start), end(p.end)))
 }
 
@@ -41,7 +43,15 @@ mod tests {
     #[test]
     fn every_common_form_is_read() {
         let noon = parse("2022-01-25T12:00:00Z").expect("RFC 3339");
-        for same in ["2022-01-25T12:00:00+00:00", "2022-01-25T12:00:00", "2022-01-25 12:00:00", "2022-01-25T13:00:00.000000+01:00", "2022-01-25 12:00:00+00:00", "2022-01-25T12:00Z", "2022-01-25 12:00:00 UTC"] {
+        for same in [
+            "2022-01-25T12:00:00+00:00",
+            "2022-01-25T12:00:00",
+            "2022-01-25 12:00:00",
+            "2022-01-25T13:00:00.000000+01:00",
+            "2022-01-25 12:00:00+00:00",
+            "2022-01-25T12:00Z",
+            "2022-01-25 12:00:00 UTC",
+        ] {
             assert_eq!(parse(same), Some(noon), "{same}");
         }
         assert_eq!(parse("2022-01-25").map(|t| t.0), Some(noon.0 - 12 * 3_600_000_000));
@@ -51,5 +61,9 @@ mod tests {
         assert_eq!(text(TimeValue(noon.0 + 1)), "2022-01-25T12:00:00.000001Z");
         assert_eq!(interval(&Period { start: Some(noon), end: None }).as_deref(), Some("2022-01-25T12:00:00Z/.."));
         assert_eq!(interval(&Period::ALWAYS), None);
+        assert_eq!(
+            interval(&Period::new(TimeValue(i64::MIN), TimeValue(i64::MAX))).as_deref(),
+            Some("0001-01-01T00:00:00Z/9999-12-31T23:59:59.999999Z")
+        );
     }
 }

@@ -82,7 +82,8 @@ impl Walk {
     }
 
     fn visit(&mut self, step: Step, document: Value, items: &mut Vec<Item>, found: &mut Vec<Vec<Step>>) -> Result<()> {
-        let head: Head = serde::Deserialize::deserialize(&document).map_err(|e| Error::corrupt(format!("`{}` is not a STAC document", step.at)).with_source(e))?;
+        let head: Head =
+            serde::Deserialize::deserialize(&document).map_err(|e| Error::corrupt(format!("`{}` is not a STAC document", step.at)).with_source(e))?;
         match head.kind(&step.at)? {
             Nature::Item => items.push(Item::new(document, &step.at, step.parent.as_deref())?),
             Nature::Items => {
@@ -110,10 +111,13 @@ impl Walk {
             }
         }
         let parent: Option<Arc<str>> = if is_collection { id.map(Into::into) } else { step.parent.clone().or_else(|| id.map(Into::into)) };
-        let elsewhere = |wanted: &Arc<Wanted>| is_collection && !wanted.collections.is_empty() && !wanted.collections.iter().any(|c| Some(c.as_str()) == id);
+        let elsewhere =
+            |wanted: &Arc<Wanted>| is_collection && !wanted.collections.is_empty() && !wanted.collections.iter().any(|c| Some(c.as_str()) == id);
         let no_items = self.wanted.as_ref().is_none_or(elsewhere);
         let links = document::links(document.get("links"));
-        let follow = |rels: &[&str]| links.iter().filter(|l| rels.contains(&l.rel.as_str())).map(|l| Step { at: step.at.relative(&l.href), parent: parent.clone() }).collect();
+        let follow = |rels: &[&str]| {
+            links.iter().filter(|l| rels.contains(&l.rel.as_str())).map(|l| Step { at: step.at.relative(&l.href), parent: parent.clone() }).collect()
+        };
         [if no_items { Vec::new() } else { follow(&["item", "items"]) }, follow(&["child"])]
     }
 }
@@ -129,6 +133,7 @@ fn may_hold(extent: &Value, wanted: &Wanted) -> bool {
     let spatial = extent.get("spatial").and_then(|s| s.get("bbox").and_then(|b| b.get(0)).and_then(sides).or_else(|| sides(s)));
     let temporal = extent.get("temporal").and_then(|t| t.get("interval").and_then(|i| i.get(0)).or(Some(t))).and_then(Value::as_array);
     let end = |i: usize| -> Option<TimeValue> { temporal?.get(i)?.as_str().and_then(time::parse) };
-    let touches = |area: &cube_core::Extent| spatial.is_none_or(|b| outline::Outline { footprint: None, bbox: Some(outline::tidy_bbox(b)) }.touches(area));
+    let touches =
+        |area: &cube_core::Extent| spatial.is_none_or(|b| outline::Outline { footprint: None, bbox: Some(outline::tidy_bbox(b)) }.touches(area));
     wanted.may_hold(touches, temporal.is_some().then(|| (end(0), end(1))))
 }

@@ -69,12 +69,17 @@ impl Wanted {
 
     /// Whether a time or an interval (its ends belong to it) meets one of the periods.
     fn in_time(&self, when: &When) -> bool {
-        let meets = |p: &Period| when.nominal.is_some_and(|t| p.contains(t)) || when.interval.is_some_and(|(start, end)| overlaps(p, Some(start), Some(end)));
+        let meets =
+            |p: &Period| when.nominal.is_some_and(|t| p.contains(t)) || when.interval.is_some_and(|(start, end)| overlaps(p, Some(start), Some(end)));
         when.always || self.periods.is_empty() || self.periods.iter().any(meets)
     }
 
     /// Whether something that lies within these bounds can be an answer.
-    pub(crate) fn may_hold(&self, touches: impl Fn(&Extent) -> bool, interval: Option<(Option<cube_core::TimeValue>, Option<cube_core::TimeValue>)>) -> bool {
+    pub(crate) fn may_hold(
+        &self,
+        touches: impl Fn(&Extent) -> bool,
+        interval: Option<(Option<cube_core::TimeValue>, Option<cube_core::TimeValue>)>,
+    ) -> bool {
         (self.boxes.is_empty() || self.boxes.iter().any(touches))
             && (self.periods.is_empty() || interval.is_none_or(|(start, end)| self.periods.iter().any(|p| overlaps(p, start, end))))
     }

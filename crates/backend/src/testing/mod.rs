@@ -1,5 +1,6 @@
 //! The suites that every implementation runs.
 
+pub mod catalog;
 mod counting;
 pub mod format;
 

@@ -8,9 +8,12 @@ use crate::{exit::Exit, printer::Printer, units};
 
 const EXAMPLES: &str = "\
 Examples:
-  cube create alps --spec alps.toml                  Icechunk: transactions, history, many writers
-  cube create alps.zarr --spec alps.toml             plain Zarr v3: files that any reader opens
-  cube create s3://bucket/alps --spec alps.toml      on object storage
+  # Icechunk: transactions, history, many writers
+  cube create alps --spec alps.toml
+  # Plain Zarr v3: files that any reader opens
+  cube create alps.zarr --spec alps.toml
+  # On object storage
+  cube create s3://bucket/alps --spec alps.toml
 
 `cube load` with --spec creates the cube too.";
 

@@ -12,10 +12,12 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  cube gc alps                     forget versions and remove orphans older than a week
+  # Forget versions and remove orphans older than a week
+  cube gc alps
   cube gc alps --older-than 36h
 
-What belongs to nothing may belong to a load that is under way and will commit it: the age must be longer than the longest load.";
+What belongs to nothing yet may be part of a load that is under way: the age must be longer than
+the longest load.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -49,7 +51,14 @@ impl fmt::Display for Answer {
         if r.versions + r.chunks + r.files == 0 {
             return f.write_str("nothing to remove");
         }
-        write!(f, "forgot {}; removed {} and {}, {}", several(r.versions, "version"), several(r.chunks, "chunk"), several(r.files, "other file"), units::bytes(r.bytes))
+        write!(
+            f,
+            "forgot {}; removed {} and {}, {}",
+            several(r.versions, "version"),
+            several(r.chunks, "chunk"),
+            several(r.files, "other file"),
+            units::bytes(r.bytes)
+        )
     }
 }
 

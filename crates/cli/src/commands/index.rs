@@ -8,17 +8,21 @@ use super::preview::instant;
 use crate::{
     exit::Exit,
     printer::Printer,
-    request::Asked,
+    request::region,
     units::{self, several},
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  cube index scenes/ --out scenes/index.parquet                       a catalogue of a folder of rasters
-  cube index a/ b/ --out items.json --datetime 2024-06-01             with a time for files whose name tells none
-  cube index --spec alps.toml --roi 10,46,12,47.5 --toi 2020/2024 --out alps.parquet    a stored search
+  # A catalogue of a folder of rasters
+  cube index scenes/ --out scenes/index.parquet
+  # With a time for files whose names tell none
+  cube index a/ b/ --out items.json --datetime 2024-06-01
+  # A stored search
+  cube index --spec alps.toml --roi 10,46,12,47.5 --toi 2020/2024 --out alps.parquet
 
-The index is a source like any other: give it as `url` in [source]. Exit code 3: some files could not be read and are left out.";
+The index is a source like any other: give it as `url` in [source].
+Exit code 3: some files could not be read and are left out.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -29,8 +33,15 @@ pub(crate) struct Arguments {
     /// Store what the source of this spec has.
     #[arg(long, value_name = "FILE", requires = "roi")]
     spec: Option<PathBuf>,
-    #[command(flatten)]
-    asked: Option<Asked>,
+    /// Region of the search, as for `cube load`.
+    #[arg(long, value_name = "ROI", allow_hyphen_values = true, requires = "spec")]
+    roi: Option<String>,
+    /// CRS of the region's coordinates [default: longitude and latitude, or what a file says].
+    #[arg(long, value_name = "CRS", requires = "roi")]
+    roi_crs: Option<String>,
+    /// Time of the search, as for `cube load` [default: all].
+    #[arg(long, value_name = "TOI", allow_hyphen_values = true, requires = "spec")]
+    toi: Option<String>,
     /// The index: NAME.parquet (stac-geoparquet, packed by place), NAME.json (an item collection) or NAME.ndjson.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -43,14 +54,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
-    let indexed = match &arguments.spec {
-        Some(spec) => {
+    let indexed = match (&arguments.spec, &arguments.roi) {
+        (Some(spec), Some(roi)) => {
             let spec = eocube::read_spec(spec)?;
-            let asked = arguments.asked.as_ref().ok_or_else(|| Error::refused("no region was given", "add --roi"))?;
-            let place = asked.understand(environment).await?;
-            eocube::index_search(&spec, &place.roi, &place.toi.unwrap_or_else(Toi::always), &arguments.out, environment).await?
+            let toi = arguments.toi.as_deref().map_or(Ok(Toi::always()), Toi::parse).map_err(|e| Error::option("--toi", e))?;
+            let roi = region(roi, arguments.roi_crs.as_deref(), environment).await?;
+            eocube::index_search(&spec, &roi, &toi, &arguments.out, environment).await?
         }
-        None => {
+        _ => {
             let time = arguments.datetime.as_deref().map(instant).transpose()?;
             let options = eocube::FolderOptions { collection: arguments.collection.clone(), time };
             eocube::index_folders(&arguments.folders, &options, &arguments.out, environment).await?

@@ -21,15 +21,24 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  cube load alps --roi 10.9,46.6,11.1,46.75 --toi 2024-06                       fill one region and month
-  cube load alps --spec alps.toml --roi 10.9,46.6,11.1,46.75 --toi 2024-06      create the cube first, if it is not there
-  cube load alps --roi valley.gpkg --toi 2024-06-01/2024-08-31 --bands red,nir  only some bands
+  # Fill one region and month
+  cube load alps --roi 10.9,46.6,11.1,46.75 --toi 2024-06
+  # Create the cube first, if it is not there
+  cube load alps --spec alps.toml --roi 10.9,46.6,11.1,46.75 --toi 2024-06
+  # Some bands only
+  cube load alps --roi valley.gpkg --toi 2024-06-01/2024-08-31 --bands red,nir
+  # A region in another CRS
   cube load alps --roi 640000,5170000,650000,5180000 --roi-crs EPSG:32632 --toi 2024
-  cube load alps --roi valley.geojson --toi 2024-06-18 --out valley.tif --clip  and write just that array
-  cube load alps --roi valley.geojson --toi 2024 --refresh                      look for new and changed images
+  # And write just that array
+  cube load alps --roi valley.geojson --toi 2024-06-18 --out valley.tif --clip
+  # Look for new and changed images
+  cube load alps --roi valley.geojson --toi 2024 --refresh
 
-A request chooses chunks and never cuts them: `cube plan` says what that adds. Running the same load again fetches nothing.
-Exit codes: 0 done; 1 failed, or some chunks could not be filled; 2 wrong usage; 3 stopped early, or filled without the patches that were skipped.";
+A request chooses chunks and never cuts them: `cube plan` says what that adds.
+Running the same load again fetches nothing.
+
+Exit codes: 0 done; 1 failed, or some chunks could not be filled; 2 wrong usage;
+3 stopped early, or filled without the patches that were skipped.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -126,9 +135,10 @@ async fn open(arguments: &Arguments, place: &Place, environment: &Environment, p
             printer.say(&created);
             Ok(cube)
         }
-        (Err(Error::Store(eocube::StoreError::NotFound { location })), None) => {
-            Err(Error::refused(format!("there is no cube at `{location}`"), format!("create it as you load, with `--spec cube.toml`, or check the name `{}`", arguments.cube)))
-        }
+        (Err(Error::Store(eocube::StoreError::NotFound { location })), None) => Err(Error::refused(
+            format!("there is no cube at `{location}`"),
+            format!("create it as you load, with `--spec cube.toml`, or check the name `{}`", arguments.cube),
+        )),
         (Err(error), _) => Err(error),
     }
 }
@@ -143,12 +153,19 @@ fn report_failures(outcome: &Outcome, printer: &Printer) {
         let reasons = crate::errors::messages(&error).join(": ");
         printer.line(format_args!("{} {} could not be read: {reasons}", printer.paint.red("error:"), failure.patch));
     }
-    let hint = if outcome.failed > 0 {
+    let general = if outcome.failed > 0 {
         "run the same command again to try only these chunks, or add --skip-failed to fill them without these patches"
     } else {
         "the chunks without these patches are marked partial; the next load tries again"
     };
-    printer.line(format_args!("\n{} {hint}", printer.paint.cyan("hint:")));
+    let mut hints: Vec<String> = outcome.failures.iter().filter_map(|f| f.error.hint()).collect();
+    hints.sort();
+    hints.dedup();
+    hints.push(general.to_owned());
+    printer.line("");
+    for hint in hints {
+        printer.line(format_args!("{} {hint}", printer.paint.cyan("hint:")));
+    }
 }
 
 /// What a load did. The keys are stable.
@@ -212,11 +229,16 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let took = units::duration(Duration::from_secs_f64(self.seconds));
         if self.written == 0 && self.failed == 0 && !self.interrupted {
-            let there = if self.already_there > 0 { format!("all {} are there", several(self.already_there as u64, "chunk")) } else { "the source has nothing there".into() };
+            let there = if self.already_there > 0 {
+                format!("all {} are there", several(self.already_there as u64, "chunk"))
+            } else {
+                "the source has nothing there".into()
+            };
             write!(f, "nothing to do: {there} ({took})")?;
         } else {
             write!(f, "{} written", several(self.written as u64, "chunk"))?;
-            let counted = [("already there", self.already_there), ("empty in the source", self.empty), ("partial", self.partial), ("failed", self.failed)];
+            let counted =
+                [("already there", self.already_there), ("empty in the source", self.empty), ("partial", self.partial), ("failed", self.failed)];
             for (what, n) in counted.into_iter().filter(|(_, n)| *n > 0) {
                 write!(f, ", {} {what}", units::count(n as u64))?;
             }
@@ -250,4 +272,3 @@ mod tests {
         assert_eq!(exit(&outcome(0, 0, true)), Exit::Partly);
     }
 }
-

@@ -10,7 +10,10 @@ pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod status;
 
+use std::time::Duration;
+
 use eocube::{Environment, Error, Result};
+use tokio::runtime::Runtime;
 
 use crate::{
     args::{Cli, Command},
@@ -18,12 +21,16 @@ use crate::{
     printer::Printer,
 };
 
+/// How long threads are waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Carries out a command.
 pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
     if let Command::Completions(arguments) = &cli.command {
         return Ok(completions::run(arguments, printer));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Error::failed("the program cannot start its threads", e))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Error::failed("the program cannot start its threads", e))?;
     let exit = runtime.block_on(async {
         let environment = Environment::from_env()?;
         match cli.command {
@@ -38,7 +45,13 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
             Command::Completions(arguments) => Ok(completions::run(&arguments, printer)),
         }
     });
-    // Threads that still wait for the network have nothing left to say.
-    runtime.shutdown_background();
+    settle(runtime);
     exit
+}
+
+/// Waits for every thread before the process ends: PROJ is taken down with the process, and a thread that still computes coordinates, or
+/// still lets go of its handles, would crash it. Threads that wait for the network alone are not waited for long.
+fn settle(runtime: Runtime) {
+    runtime.shutdown_timeout(PATIENCE);
+    rayon::broadcast(|_| ());
 }

@@ -9,11 +9,14 @@ use crate::{exit::Exit, printer::Printer, units::several};
 
 const EXAMPLES: &str = "\
 Examples:
-  cube patches alps --time 2024-06-18                        every patch of a step
-  cube patches alps --time 2024-06-18 --point 11.0,46.7      those that made one place
+  # Every patch of a step
+  cube patches alps --time 2024-06-18
+  # Those that made one place
+  cube patches alps --time 2024-06-18 --point 11.0,46.7
   cube patches alps --point 645000,5175000 --point-crs EPSG:32632 --json
 
-Answered from the cube alone. A chunk is explained when the patches that the cube lists are those that its pixels were made from.";
+Answered from the cube alone. A chunk is explained when the patches that the cube lists are those
+that its pixels were made from.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -115,7 +118,12 @@ impl Answer {
             }
         }
         let bands = || explanations.iter().flat_map(|e| &e.bands);
-        Self { cube: cube.to_owned(), patches: patches.into_values().collect(), chunks: bands().count(), explained: bands().filter(|b| b.explained).count() }
+        Self {
+            cube: cube.to_owned(),
+            patches: patches.into_values().collect(),
+            chunks: bands().count(),
+            explained: bands().filter(|b| b.explained).count(),
+        }
     }
 }
 
@@ -134,7 +142,12 @@ impl fmt::Display for Answer {
         }
         match self.chunks - self.explained {
             0 => write!(f, "{} explained by these patches", several(self.chunks as u64, "chunk")),
-            n => write!(f, "{} of {} made from other patches or versions: `cube load --refresh` would write them again", n, several(self.chunks as u64, "chunk")),
+            n => write!(
+                f,
+                "{} of {} made from other patches or versions: `cube load --refresh` would write them again",
+                n,
+                several(self.chunks as u64, "chunk")
+            ),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use clap::Args;
-use eocube::{Cancel, Environment, Layout, Outline, Planned, Quiet, Request, Result};
+use eocube::{Cancel, Environment, Layout, Outline, Planned, Quiet, Request, Result, TimeStep};
 use serde::Serialize;
 
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   cube plan alps --roi 10.9,46.6,11.1,46.75 --toi 2024-06
-  cube plan alps --roi valley.geojson --toi 2024 --json > plan.json     with every task and patch
+  # With every task and patch
+  cube plan alps --roi valley.geojson --toi 2024 --json > plan.json
 
 Writes nothing. Asks the catalogue for what no earlier search covers.";
 
@@ -44,7 +45,8 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     let context = request::context(environment, snapshot.layout(), &arguments.workers, Arc::new(Quiet), &Cancel::default());
     let planned = eocube::plan(&cube, &request, arguments.refresh, &context).await?;
     let pixels = pixels_asked_for(&request, snapshot.layout())?;
-    printer.answer(&Answer::new(&arguments.cube, planned, pixels, asked_time));
+    let has_time = snapshot.layout().time.step != TimeStep::None;
+    printer.answer(&Answer::new(&arguments.cube, planned, pixels, asked_time.filter(|_| has_time)));
     Ok(Exit::Done)
 }
 
@@ -88,11 +90,17 @@ impl fmt::Display for Answer {
         if s.units_missing == 0 {
             writeln!(f, "nothing to load: {} touched, none missing", several(n(s.units_touched), "chunk"))?;
         } else {
-            writeln!(f, "to write   {} of {} touched, {} before compression", units::count(n(s.units_missing)), several(n(s.units_touched), "chunk"), units::bytes(n(s.bytes)))?;
+            writeln!(
+                f,
+                "to write   {} of {} touched, {} before compression",
+                units::count(n(s.units_missing)),
+                several(n(s.units_touched), "chunk"),
+                units::bytes(n(s.bytes))
+            )?;
             writeln!(f, "to read    {} in {}", several(n(s.patches), "patch"), several(n(s.files), "file"))?;
         }
         writeln!(f, "to ask     {}", if s.searches == 0 { "nobody".to_owned() } else { several(n(s.searches), "search") })?;
-        if !s.steps.is_empty() && s.steps.iter().any(|t| t != "1970-01-01") {
+        if self.asked_time.is_some() && !s.steps.is_empty() {
             writeln!(f, "steps      {}", steps(&s.steps))?;
         }
         match self.added_area_percent {
@@ -100,6 +108,7 @@ impl fmt::Display for Answer {
             None => writeln!(f, "area       whole chunks around the region, which has no area")?,
         }
         match &self.asked_time {
+            Some(asked) if *asked == s.periods.join(",") => write!(f, "time       {asked}, whole steps"),
             Some(asked) => write!(f, "time       {asked}, in whole steps {}", s.periods.join(", ")),
             None => write!(f, "time       all of it"),
         }

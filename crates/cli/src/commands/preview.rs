@@ -8,9 +8,11 @@ use crate::{exit::Exit, picture, printer::Printer};
 
 const EXAMPLES: &str = "\
 Examples:
-  cube preview alps --out view.png                                         the last step, in red, green and blue if there are
+  # The last step, in red, green and blue if there are
+  cube preview alps --out view.png
   cube preview alps --out view.png --time 2024-06-18 --bands nir,red,green
-  cube preview alps --out red.png --bands red                              one band, in grey
+  # One band, in grey
+  cube preview alps --out red.png --bands red
 
 Colours are stretched between the 2nd and 98th percentile of what is shown; nodata is transparent.";
 
@@ -57,7 +59,10 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
 /// The first instant of a time as people write it.
 pub(crate) fn instant(text: &str) -> Result<eocube::TimeValue> {
     let toi = Toi::parse(text).map_err(|e| Error::option("--time", e))?;
-    toi.periods().first().and_then(|p| p.start).ok_or_else(|| Error::refused(format!("`{text}` has no beginning"), "give a time such as `2024-06-18`"))
+    toi.periods()
+        .first()
+        .and_then(|p| p.start)
+        .ok_or_else(|| Error::refused(format!("`{text}` has no beginning"), "give a time such as `2024-06-18`"))
 }
 
 /// What was made. The keys are stable.

@@ -1,60 +1,134 @@
 //! A catalogue of folders of rasters.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
 
-use cube_backend::Image;
-use cube_catalog_stac::{Item, RasterAsset, RasterScene, write_index};
-use cube_core::{GeoBox, TimeValue};
+use cube_catalog_stac::{Item, write_index};
+use cube_core::TimeValue;
 use futures::{StreamExt, stream};
 
-use super::{Indexed, Skipped, name};
+use super::{
+    Indexed, Skipped, name,
+    record::{Raster, Scene, item},
+};
 use crate::{Environment, Error, Result, environment::bare_asset};
 
 /// Headers opened at once.
 const PARALLEL: usize = 16;
-/// The asset of a file that is a scene of its own.
-const ALONE: &str = "data";
 
 /// What the files do not say.
 #[derive(Debug, Clone)]
 pub struct FolderOptions {
     /// The collection of all items.
     pub collection: String,
-    /// The time of files whose names, and whose folders' names, tell none.
+    /// The time of files whose names, and whose folders' names, tell none. Without it they have no time: for cubes without a time axis.
     pub time: Option<TimeValue>,
 }
 
-/// One raster, by its header.
-struct Raster {
-    path: PathBuf,
-    grid: GeoBox,
-    asset: RasterAsset,
-}
-
 /// Walks folders, opens the header of every raster of a known format, and writes one item a scene. Files of one folder and one footprint whose
-/// names differ in their last part only are the assets of one item.
+/// names differ in their last part only are the assets of one item. A file that cannot be read is left out and named.
 pub async fn index_folders(folders: &[PathBuf], options: &FolderOptions, out: &Path, environment: &Environment) -> Result<Indexed> {
     let files = files(folders, environment)?;
     if files.is_empty() {
         let named = folders.iter().map(|f| format!("`{}`", f.display())).collect::<Vec<_>>().join(", ");
-        let known: Vec<_> = environment.formats().iter().map(|f| f.name()).collect();
-        return Err(Error::refused(format!("there is no raster in {named}"), format!("formats are {}; they are known by the endings of names", known.join(", "))));
+        return Err(Error::refused(format!("there is no raster in {named}"), "rasters are known by the endings of their names: .tif, .tiff"));
     }
-    let mut skipped = Vec::new();
-    let mut rasters = Vec::new();
+    let (mut rasters, mut skipped) = (Vec::new(), Vec::new());
     let mut opened = stream::iter(files).map(|path| open(path, environment)).buffered(PARALLEL);
-    while let Some((path, result)) = opened.next().await {
-        match result {
+    while let Some((path, raster)) = opened.next().await {
+        match raster {
             Ok(raster) => rasters.push(raster),
             Err(error) => skipped.push(Skipped { path: path.display().to_string(), reason: error.to_string() }),
         }
     }
     let scenes = scenes(rasters, options)?;
-    let folder = out.parent().map(Path::to_owned).unwrap_or_default();
-    let items: Vec<cube_backend::Result<Item>> = scenes.iter().map(|scene| Item::from_rasters(scene, &folder)).collect();
-    let written = write_index(stream::iter(items), out).await?;
+    let out_absolute = std::path::absolute(out).map_err(|e| Error::unwritable(out, e))?;
+    let folder = out_absolute.parent().unwrap_or_else(|| Path::new("/"));
+    let items: Vec<Item> = scenes.iter().map(|scene| item(scene, &options.collection, folder)).collect::<Result<_>>()?;
+    let written = write_index(stream::iter(items.into_iter().map(Ok)), out).await?;
     Ok(Indexed { path: out.display().to_string(), items: written.items, bytes: written.bytes, skipped })
+}
+
+/// Every file in the folders and below that a format recognises, sorted; each once.
+fn files(folders: &[PathBuf], environment: &Environment) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<PathBuf> = Vec::new();
+    for given in folders {
+        open.push(std::path::absolute(given).map_err(|e| Error::unreadable(given, e))?);
+    }
+    while let Some(path) = open.pop() {
+        let meta = std::fs::metadata(&path).map_err(|e| Error::unreadable(&path, e))?;
+        if meta.is_dir() {
+            for entry in std::fs::read_dir(&path).map_err(|e| Error::unreadable(&path, e))? {
+                let entry = entry.map_err(|e| Error::unreadable(&path, e))?;
+                // Links are not followed, so that a circle ends; a link that was named is.
+                let of_folder = entry.file_type().is_ok_and(|t| t.is_dir());
+                if of_folder || recognised(&entry.path(), environment) {
+                    open.push(entry.path());
+                }
+            }
+        } else if recognised(&path, environment) {
+            found.insert(path);
+        }
+    }
+    Ok(found)
+}
+
+fn recognised(path: &Path, environment: &Environment) -> bool {
+    let asset = bare_asset(&path.to_string_lossy());
+    environment.formats().iter().any(|f| f.recognises(&asset))
+}
+
+async fn open(path: PathBuf, environment: &Environment) -> (PathBuf, Result<Raster>) {
+    let image = environment.open_image(&path.to_string_lossy()).await;
+    let raster = image.and_then(|image| Raster::new(&path, image.as_ref()));
+    (path, raster)
+}
+
+/// Files that belong together. Where their names say so and their footprints do not, each is a scene.
+fn scenes(rasters: Vec<Raster>, options: &FolderOptions) -> Result<Vec<Scene>> {
+    let mut groups: BTreeMap<(PathBuf, String), Vec<(String, Raster)>> = BTreeMap::new();
+    for raster in rasters {
+        let folder = raster.path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
+        let stem = raster.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let (scene, band) = name::scene_and_band(&stem);
+        let folder_name = || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let scene = scene.map_or_else(folder_name, str::to_owned);
+        groups.entry((folder, scene)).or_default().push((band.to_owned(), raster));
+    }
+    let mut scenes = Vec::new();
+    for ((folder, id), assets) in groups {
+        let together = assets.windows(2).all(|w| w[0].1.same_footprint(&w[1].1));
+        let parts = if together { vec![(id, assets)] } else { assets.into_iter().map(|a| (stem(&a.1.path), vec![a])).collect() };
+        for (id, assets) in parts {
+            let time = name::time(&id).or_else(|| folder.ancestors().filter_map(Path::file_name).find_map(|n| name::time(&n.to_string_lossy())));
+            scenes.push(Scene { id, folder: folder.clone(), time: time.or(options.time), assets });
+        }
+    }
+    unique(&mut scenes)?;
+    Ok(scenes)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Scenes of different folders may have one name; then the names of their folders tell them apart.
+fn unique(scenes: &mut [Scene]) -> Result<()> {
+    for depth in 1..32 {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        scenes.iter().for_each(|s| *counts.entry(s.id.clone()).or_default() += 1);
+        if counts.values().all(|n| *n == 1) {
+            return Ok(());
+        }
+        for scene in scenes.iter_mut().filter(|s| counts[&s.id] > 1) {
+            if let Some(parent) = scene.folder.ancestors().nth(depth - 1).and_then(Path::file_name) {
+                scene.id = format!("{}_{}", parent.to_string_lossy(), scene.id);
+            }
+        }
+    }
+    let twice = scenes.iter().find(|s| scenes.iter().filter(|o| o.id == s.id).count() > 1).map_or_else(String::new, |s| s.id.clone());
+    Err(Error::refused(format!("two scenes would be called `{twice}`"), "rename one of their files, or index their folders apart"))
 }

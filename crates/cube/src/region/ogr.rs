@@ -31,7 +31,10 @@ pub(super) fn read(path: &Path, given: Option<Crs>) -> Result<Roi> {
         }
         match (&crs, of_layer) {
             (Some(a), Some(b)) if any && *a != b => {
-                return Err(Error::refused(format!("the layers of `{}` are in {a} and in {b}", path.display()), "put what you mean into a file of its own"));
+                return Err(Error::refused(
+                    format!("the layers of `{}` are in {a} and in {b}", path.display()),
+                    "put what you mean into a file of its own",
+                ));
             }
             (None, Some(b)) if any => crs = Some(b),
             _ => {}

@@ -98,7 +98,10 @@ async fn parts<'a>(snapshot: &'a Snapshot, request: &Request, clip: bool) -> Res
     let wanted = |b: &&BandLayout| request.bands.is_empty() || request.bands.contains(&b.name);
     let bands: Vec<&BandLayout> = layout.bands.iter().filter(wanted).collect();
     if let Some(band) = bands.iter().find(|b| clip && b.nodata.is_none()) {
-        return Err(Error::refused(format!("`{}` has no nodata value, so that what lies outside the region cannot be told from data", band.name), "leave out --clip, or make a cube with `nodata`"));
+        return Err(Error::refused(
+            format!("`{}` has no nodata value, so that what lies outside the region cannot be told from data", band.name),
+            "leave out --clip, or make a cube with `nodata`",
+        ));
     }
     let mut parts = Vec::new();
     for group in &layout.groups {

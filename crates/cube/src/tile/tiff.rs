@@ -46,7 +46,8 @@ fn name(path: &Path, step: Option<TimeValue>, group: Option<&str>) -> PathBuf {
 fn common(bands: &[&BandLayout]) -> Result<(DType, Option<Number>)> {
     let names = || bands.iter().map(|b| format!("{} ({})", b.name, b.dtype)).collect::<Vec<_>>().join(", ");
     let hint = "choose bands that agree with --bands, or write a tile whose name ends in .zarr";
-    let candidates = [DType::UInt8, DType::UInt16, DType::Int16, DType::UInt32, DType::Int32, DType::Float32, DType::UInt64, DType::Int64, DType::Float64];
+    let candidates =
+        [DType::UInt8, DType::UInt16, DType::Int16, DType::UInt32, DType::Int32, DType::Float32, DType::UInt64, DType::Int64, DType::Float64];
     let dtype = candidates.into_iter().find(|c| bands.iter().all(|b| holds(*c, b.dtype)));
     let dtype = dtype.ok_or_else(|| Error::refused(format!("no type of a GeoTIFF holds the values of {}", names()), hint))?;
     let nodata = bands.first().and_then(|b| b.nodata);
@@ -54,7 +55,7 @@ fn common(bands: &[&BandLayout]) -> Result<(DType, Option<Number>)> {
         (Some(a), Some(b)) => a.same(b) || a.as_f64() == b.as_f64(),
         (a, b) => a.is_none() && b.is_none(),
     };
-    if !bands.iter().all(|b| same(&b)) {
+    if !bands.iter().all(same) {
         return Err(Error::refused("the bands have different nodata values, and a GeoTIFF has one for all", hint));
     }
     Ok((dtype, nodata))

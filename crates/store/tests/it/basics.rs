@@ -50,7 +50,15 @@ async fn every_type_codec_and_shard_comes_back() {
                 let bytes = writer.encode("", dtype.name(), &pixels).expect("encoded");
                 assert_eq!(bytes, writer.encode("", dtype.name(), &pixels).expect("encoded again"), "{dtype}: the same bytes");
                 let payload = writer.upload("", dtype.name(), bytes).await.expect("uploaded");
-                receipts.push(Receipt { group: String::new(), band: dtype.name().into(), step: day(2), at: unit(1, 1), payload, state: State::Loaded, fingerprint: 1 });
+                receipts.push(Receipt {
+                    group: String::new(),
+                    band: dtype.name().into(),
+                    step: day(2),
+                    at: unit(1, 1),
+                    payload,
+                    state: State::Loaded,
+                    fingerprint: 1,
+                });
             }
             if steps == 1 {
                 receipts.iter_mut().for_each(|r| r.step = day(3));

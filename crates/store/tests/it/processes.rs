@@ -29,6 +29,22 @@ pub(crate) fn spawn(role: &str, location: &str, number: u32, rounds: u32, log: &
         .expect("a process")
 }
 
+/// Starts a worker that cannot write files of more than 100 blocks; the signal that comes with the attempt is ignored, as programs do.
+pub(crate) fn spawn_limited(role: &str, location: &str, log: &Path) -> Child {
+    let test = std::env::current_exe().expect("this program");
+    let instructions = format!("{role}\n{location}\n0\n0\n{}", log.display());
+    let limited = "trap '' XFSZ; ulimit -f 100; exec \"$0\" processes::worker --exact --ignored --nocapture";
+    Command::new("sh")
+        .arg("-c")
+        .arg(limited)
+        .arg(test)
+        .env(WORKER, instructions)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process")
+}
+
 pub(crate) fn finish(child: Child) {
     let output = child.wait_with_output().expect("an exit");
     assert!(output.status.success(), "a worker failed: {}", String::from_utf8_lossy(&output.stderr));
@@ -50,8 +66,24 @@ async fn worker() {
             writeln!(log, "held").expect("logged");
             std::thread::sleep(Duration::from_secs(60));
         }
+        "overflow" => {
+            let error = overflow(&cube).await.expect_err("too large");
+            writeln!(log, "{error}\n{}", error.hint().unwrap_or_default()).expect("logged");
+        }
         other => panic!("no role {other}"),
     }
+}
+
+/// Commits a unit that does not compress.
+async fn overflow(cube: &Cube) -> Result<(), Error> {
+    let layout = cube.snapshot().await?.layout().clone();
+    let writer = cube.writer().await?;
+    let noise = (0..layout.unit.len() as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_pow(3) >> 29) as u32).collect();
+    let bytes = writer.encode("", "number", &cube_core::Pixels::UInt32(noise))?;
+    let payload = writer.upload("", "number", bytes).await?;
+    let state = cube_store::State::Loaded;
+    let receipt = cube_store::Receipt { group: String::new(), band: "number".into(), step: day(0), at: unit(0, 0), payload, state, fingerprint: 1 };
+    cube.commit(&batch(vec![receipt])).await.map(|_| ())
 }
 
 /// Each round commits three units of its own row, two of them in steps that other workers use as well.
@@ -115,7 +147,8 @@ async fn killed_processes_leave_a_true_cube() {
         let location = cube.location().to_string();
         let writers = if plain { 1 } else { 3 };
         for kill in 0..12_u64 {
-            let mut running: Vec<_> = (0..writers).map(|n| spawn("commit", &location, n, 1000, &directory.path().join(format!("log{n}")), &[])).collect();
+            let mut running: Vec<_> =
+                (0..writers).map(|n| spawn("commit", &location, n, 1000, &directory.path().join(format!("log{n}")), &[])).collect();
             tokio::time::sleep(Duration::from_millis(40 + kill * 17 % 150)).await;
             for worker in &mut running {
                 worker.kill().expect("killed");
@@ -138,7 +171,8 @@ async fn killed_processes_leave_a_true_cube() {
         }
         finish(spawn("commit", &location, 0, 3, &directory.path().join("log0"), &[]));
         cube.gc(Duration::ZERO).await.expect("cleaned");
-        let found = contents(&Cube::open(cube.location(), &options()).await.expect("opens").snapshot().await.expect("a snapshot"), "", "number").await;
+        let found =
+            contents(&Cube::open(cube.location(), &options()).await.expect("opens").snapshot().await.expect("a snapshot"), "", "number").await;
         assert!(!found.is_empty());
     }
 }

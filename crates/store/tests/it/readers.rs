@@ -111,7 +111,8 @@ fn description(case: &Case, path: &Path, written: &[Value]) -> Value {
         let shape = g.grid.shape();
         json!({"name": g.name, "crs": g.grid.crs().as_str(), "affine": <[f64; 6]>::from(g.grid.affine()), "rows": shape.rows, "cols": shape.cols})
     });
-    let bands = layout.bands.iter().map(|b| json!({"name": b.name, "dtype": b.dtype.name(), "fill": number(b.fill), "scale": b.scale, "offset": b.offset}));
+    let bands =
+        layout.bands.iter().map(|b| json!({"name": b.name, "dtype": b.dtype.name(), "fill": number(b.fill), "scale": b.scale, "offset": b.offset}));
     let mut steps: Vec<_> = layout.time.declared.clone().unwrap_or_else(|| case.steps.clone()).iter().map(|t| t.0).collect();
     steps.sort_unstable();
     json!({

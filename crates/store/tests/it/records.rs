@@ -27,17 +27,44 @@ async fn searches_are_kept_short() {
 }
 
 #[tokio::test]
+async fn vanished_patches_are_not_listed_until_they_are_found_again() {
+    for kind in KINDS {
+        let cube = memory(kind, &layout()).await;
+        let (a, b) = (patch("a", "1", Some(day(1)), None), patch("b", "1", Some(day(2)), None));
+        let listed = async |cube: &Cube, all_versions| {
+            let filter = PatchFilter { all_versions, ..PatchFilter::default() };
+            let list = cube.snapshot().await.expect("a snapshot").patches(&filter).await.expect("patches");
+            list.into_iter().map(|p| format!("{}@{}", p.id, p.version)).collect::<Vec<_>>()
+        };
+        cube.commit(&Batch { patches: vec![a.clone(), b.clone()], ..Batch::default() }).await.expect("committed");
+        cube.commit(&Batch { vanished: vec![a.id.clone()], ..Batch::default() }).await.expect("committed");
+        assert_eq!(listed(&cube, false).await, ["c/b@1"]);
+        cube.commit(&Batch { vanished: vec![a.id.clone()], ..Batch::default() }).await.expect("nothing new");
+        assert_eq!(listed(&cube, true).await, ["c/a@1", "c/b@1"], "what was is still told");
+        cube.commit(&Batch { patches: vec![a.clone()], ..Batch::default() }).await.expect("committed");
+        let reopened = Cube::open(cube.location(), &options()).await.expect("opened");
+        assert_eq!(listed(&reopened, false).await, ["c/b@1", "c/a@1"], "found again, in the same version");
+    }
+}
+
+#[tokio::test]
 async fn patches_are_listed_once_and_found() {
     for kind in KINDS {
         let cube = memory(kind, &layout()).await;
-        let many: Vec<_> = (0..2500).map(|i| patch(&format!("p{i}"), "1", Some(day(i)), Some([f64::from(i as i32) / 100.0, 0.0, f64::from(i as i32) / 100.0 + 0.005, 1.0]))).collect();
+        let many: Vec<_> = (0..2500)
+            .map(|i| patch(&format!("p{i}"), "1", Some(day(i)), Some([f64::from(i as i32) / 100.0, 0.0, f64::from(i as i32) / 100.0 + 0.005, 1.0])))
+            .collect();
         for part in many.chunks(700) {
             cube.commit(&Batch { patches: part.to_vec(), ..Batch::default() }).await.expect("committed");
         }
         cube.commit(&Batch { patches: many[100..120].to_vec(), ..Batch::default() }).await.expect("the same again");
         let fresh = Cube::open(cube.location(), &options()).await.expect("opened");
         if kind == Kind::Icechunk {
-            let odd = vec![patch("p7", "2", Some(day(7)), None), patch("p7", "2", Some(day(7)), None), patch("timeless", "", None, Some([179.0, 0.0, -179.0, 1.0]))];
+            let odd = vec![
+                patch("p7", "2", Some(day(7)), None),
+                patch("p7", "2", Some(day(7)), None),
+                patch("timeless", "", None, Some([179.0, 0.0, -179.0, 1.0])),
+            ];
             fresh.commit(&Batch { patches: odd, ..Batch::default() }).await.expect("committed");
             cube.commit(&Batch { patches: vec![many[0].clone()], ..Batch::default() }).await.expect("known to the other handle only");
         }
@@ -54,7 +81,10 @@ async fn patches_are_listed_once_and_found() {
             let everything = snapshot.patches(&PatchFilter { periods, all_versions: true, ..PatchFilter::default() }).await.expect("patches");
             assert_eq!(everything.len(), 5);
             let east = vec![Extent::new(179.5, 0.0, 179.6, 1.0)];
-            assert_eq!(ids(snapshot.patches(&PatchFilter { boxes: east, ..PatchFilter::default() }).await.expect("patches")), ["c/p7@2", "c/timeless@"]);
+            assert_eq!(
+                ids(snapshot.patches(&PatchFilter { boxes: east, ..PatchFilter::default() }).await.expect("patches")),
+                ["c/p7@2", "c/timeless@"]
+            );
         } else {
             assert_eq!(found, ["c/p5@1", "c/p6@1", "c/p7@1"]);
         }

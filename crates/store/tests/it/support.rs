@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use cube_core::{
-    Affine, BandLayout, ChunkIndex, Codec, Crs, CubeSpec, DType, GeoBox, GroupLayout, Layout, Number, PatchId, PatchIndex, Pixels, Resampling, Shape, Shuffle,
-    TimeAxis, TimeStep, TimeValue, Values, Window,
+    Affine, BandLayout, ChunkIndex, Codec, Crs, CubeSpec, DType, GeoBox, GroupLayout, Layout, Number, PatchId, PatchIndex, Pixels, Resampling, Shape,
+    Shuffle, TimeAxis, TimeStep, TimeValue, Values, Window,
 };
 use cube_store::{Batch, Cube, Kind, Location, Receipt, Snapshot, State, StorageOptions, Writer};
 
@@ -148,10 +148,16 @@ pub(crate) async fn contents(snapshot: &Snapshot, group: &str, name: &str) -> BT
                 State::Loaded => {
                     assert_eq!(found[0], at.row + 1, "the chunk of {at:?} at {step} is that of another row");
                     assert_eq!(found[1], at.col + 1, "the chunk of {at:?} at {step} is that of another column");
-                    assert!(found[2..].iter().all(|v| u64::from(*v) == fingerprint), "{name} {at:?} at {step} holds {} but the ledger says {fingerprint}", found[2]);
+                    assert!(
+                        found[2..].iter().all(|v| u64::from(*v) == fingerprint),
+                        "{name} {at:?} at {step} holds {} but the ledger says {fingerprint}",
+                        found[2]
+                    );
                     all.insert((step, at), found[2]);
                 }
-                State::Empty | State::NotLoaded => assert!(found.iter().all(|v| *v == 0), "{name} {at:?} at {step} holds pixels that the ledger does not know"),
+                State::Empty | State::NotLoaded => {
+                    assert!(found.iter().all(|v| *v == 0), "{name} {at:?} at {step} holds pixels that the ledger does not know")
+                }
                 State::Partial => panic!("no test makes partial units"),
             }
         }

@@ -2,64 +2,70 @@ use cube_core::Pixel;
 
 use super::{Missing, Row};
 use crate::{
-    method::{EDGE, is_inside},
-    view::View,
+    method::is_inside,
+    steps::Steps,
+    view::{Interior, View},
 };
 
 /// Bilinear interpolation between the four pixels around each coordinate.
 ///
 /// A coordinate over a pixel without data has none; otherwise pixels without data or outside the source are left out and the others
 /// weigh accordingly.
-pub(crate) fn bilinear<T: Pixel>(view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
-    let (w, h) = (view.image.cols as f64, view.image.rows as f64);
-    for (((&x, &y), value), valid) in x.iter().zip(y).zip(out.values.iter_mut()).zip(out.valid.iter_mut()) {
-        if is_inside(x, y, w, h)
-            && centre_is_valid(view, x, y)?
-            && let Some(v) = bilinear_at(view, x, y)?
-        {
-            *value = v;
-            *valid = true;
-        }
-    }
-    Ok(())
+#[derive(Debug)]
+pub(crate) struct Bilinear {
+    inner: Interior,
+    cols: Steps,
+    rows: Steps,
 }
 
-/// Whether the pixel under a coordinate, which lies on the source, holds data.
-#[inline(always)]
-pub(crate) fn centre_is_valid<T: Pixel>(view: &View<'_, T>, x: f64, y: f64) -> Result<bool, Missing> {
-    if view.is_full() {
-        return Ok(true);
+impl Bilinear {
+    pub(crate) fn new<T: Pixel>(view: &View<'_, T>) -> Self {
+        Self { inner: Interior::new(view, (0, 0), (1, 1)), cols: Steps::default(), rows: Steps::default() }
     }
-    let (col, row) = (((x + EDGE) as usize).min(view.image.cols - 1), ((y + EDGE) as usize).min(view.image.rows - 1));
-    if view.holds(row, row + 1, col, col + 1) { Ok(view.is_valid(view.index(row, col))) } else { Err(Missing) }
-}
 
-/// One value; `None` when all four pixels are without data.
-#[inline(always)]
-pub(crate) fn bilinear_at<T: Pixel>(view: &View<'_, T>, x: f64, y: f64) -> Result<Option<f64>, Missing> {
-    let (fx, fy) = ((x - 0.5).floor(), (y - 0.5).floor());
-    if fx >= 0.0 && fy >= 0.0 {
-        let (col, row) = (fx as usize, fy as usize);
-        if col + 1 < view.image.cols && row + 1 < view.image.rows {
-            if !view.holds(row, row + 2, col, col + 2) {
-                return Err(Missing);
-            }
-            let (top, bottom) = (view.index(row, col), view.index(row + 1, col));
-            if view.is_full() || (view.is_run_valid(top, 2) && view.is_run_valid(bottom, 2)) {
-                let (right, down) = (x - 0.5 - fx, y - 0.5 - fy);
-                let (a, b) = (view.run(top, 2), view.run(bottom, 2));
-                let upper = a[0].to_f64() * (1.0 - right) + a[1].to_f64() * right;
-                let lower = b[0].to_f64() * (1.0 - right) + b[1].to_f64() * right;
-                return Ok(Some(upper * (1.0 - down) + lower * down));
+    pub(crate) fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
+        self.cols.of_centres(x);
+        self.rows.of_centres(y);
+        let steps = self.cols.index.iter().zip(&self.cols.fraction).zip(self.rows.index.iter().zip(&self.rows.fraction));
+        let (full, stride) = (view.is_full(), view.window.cols);
+        for (k, (((&col, &right), (&row, &down)), (value, valid))) in steps.zip(out.values.iter_mut().zip(out.valid.iter_mut())).enumerate() {
+            let found = match self.inner.first(row, col) {
+                Some(first) if full || (view.is_run_valid(first, 2) && view.is_run_valid(first + stride, 2)) => {
+                    Some(blend(view.run(first, 2), view.run(first + stride, 2), right, down))
+                }
+                _ => at_edge(view, x[k], y[k], partial)?,
+            };
+            if let Some(found) = found {
+                *value = found;
+                *valid = true;
             }
         }
+        Ok(())
     }
-    partial(view, x, y)
 }
 
-/// The same where not all four pixels are there.
+/// Two pixels of a row and the two below them.
+#[inline(always)]
+fn blend<T: Pixel>(above: &[T], below: &[T], right: f64, down: f64) -> f64 {
+    let upper = above[0].to_f64() * (1.0 - right) + above[1].to_f64() * right;
+    let lower = below[0].to_f64() * (1.0 - right) + below[1].to_f64() * right;
+    upper * (1.0 - down) + lower * down
+}
+
+/// A value where not all pixels of a kernel are there: none when the coordinate is not on a pixel with data.
 #[cold]
-fn partial<T: Pixel>(view: &View<'_, T>, x: f64, y: f64) -> Result<Option<f64>, Missing> {
+pub(super) fn at_edge<T: Pixel>(
+    view: &View<'_, T>,
+    x: f64,
+    y: f64,
+    value: impl FnOnce(&View<'_, T>, f64, f64) -> Result<Option<f64>, Missing>,
+) -> Result<Option<f64>, Missing> {
+    let on_data = is_inside(x, y, view.image.cols as f64, view.image.rows as f64) && view.is_valid(view.under(x, y)?);
+    if on_data { value(view, x, y) } else { Ok(None) }
+}
+
+/// Interpolation among those of the four pixels that are there; `None` when none is.
+pub(super) fn partial<T: Pixel>(view: &View<'_, T>, x: f64, y: f64) -> Result<Option<f64>, Missing> {
     let (fx, fy) = ((x - 0.5).floor(), (y - 0.5).floor());
     let (right, down) = (x - 0.5 - fx, y - 0.5 - fy);
     let (mut sum, mut weight) = (0.0, 0.0);
@@ -79,11 +85,5 @@ fn partial<T: Pixel>(view: &View<'_, T>, x: f64, y: f64) -> Result<Option<f64>, 
             }
         }
     }
-    Ok(if weight < 1e-5 {
-        None
-    } else if weight == 1.0 {
-        Some(sum)
-    } else {
-        Some(sum / weight)
-    })
+    Ok((weight >= 1e-5).then(|| sum / weight))
 }

@@ -2,50 +2,53 @@ use cube_core::Pixel;
 
 use super::{
     Missing, Row,
-    bilinear::{bilinear_at, centre_is_valid},
+    bilinear::{at_edge, partial},
 };
-use crate::{method::is_inside, view::View};
+use crate::{
+    steps::Steps,
+    view::{Interior, View},
+};
 
 /// Cubic convolution (a = −0.5) of the sixteen pixels around each coordinate; bilinear where one of them is missing or without data.
-pub(crate) fn cubic<T: Pixel>(view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
-    let (w, h) = (view.image.cols as f64, view.image.rows as f64);
-    for (((&x, &y), value), valid) in x.iter().zip(y).zip(out.values.iter_mut()).zip(out.valid.iter_mut()) {
-        if is_inside(x, y, w, h)
-            && centre_is_valid(view, x, y)?
-            && let Some(v) = cubic_at(view, x, y)?
-        {
-            *value = v;
-            *valid = true;
-        }
+#[derive(Debug)]
+pub(crate) struct Cubic {
+    inner: Interior,
+    cols: Steps,
+    rows: Steps,
+}
+
+impl Cubic {
+    pub(crate) fn new<T: Pixel>(view: &View<'_, T>) -> Self {
+        Self { inner: Interior::new(view, (1, 1), (2, 2)), cols: Steps::default(), rows: Steps::default() }
     }
-    Ok(())
+
+    pub(crate) fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
+        self.cols.of_centres(x);
+        self.rows.of_centres(y);
+        let steps = self.cols.index.iter().zip(&self.cols.fraction).zip(self.rows.index.iter().zip(&self.rows.fraction));
+        let (full, stride) = (view.is_full(), view.window.cols);
+        for (k, (((&col, &right), (&row, &down)), (value, valid))) in steps.zip(out.values.iter_mut().zip(out.valid.iter_mut())).enumerate() {
+            let found = match self.inner.first(row, col) {
+                Some(first) if full || (0..4).all(|i| view.is_run_valid(first + i * stride, 4)) => {
+                    let across = weights(right);
+                    let line = |i: usize| dot(view.run(first + i * stride, 4), across);
+                    let down = weights(down);
+                    Some(line(0) * down[0] + line(1) * down[1] + line(2) * down[2] + line(3) * down[3])
+                }
+                _ => at_edge(view, x[k], y[k], partial)?,
+            };
+            if let Some(found) = found {
+                *value = found;
+                *valid = true;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[inline(always)]
-fn cubic_at<T: Pixel>(view: &View<'_, T>, x: f64, y: f64) -> Result<Option<f64>, Missing> {
-    let (fx, fy) = ((x - 0.5).floor(), (y - 0.5).floor());
-    if fx < 1.0 || fy < 1.0 {
-        return bilinear_at(view, x, y);
-    }
-    let (col, row) = (fx as usize - 1, fy as usize - 1);
-    if col + 3 >= view.image.cols || row + 3 >= view.image.rows {
-        return bilinear_at(view, x, y);
-    }
-    if !view.holds(row, row + 4, col, col + 4) {
-        return Err(Missing);
-    }
-    let first = view.index(row, col);
-    let stride = view.window.cols;
-    if !view.is_full() && !(0..4).all(|i| view.is_run_valid(first + i * stride, 4)) {
-        return bilinear_at(view, x, y);
-    }
-    let (across, down) = (weights(x - 0.5 - fx), weights(y - 0.5 - fy));
-    let mut sum = 0.0;
-    for (i, weight) in down.into_iter().enumerate() {
-        let p = view.run(first + i * stride, 4);
-        sum += weight * (across[0] * p[0].to_f64() + across[1] * p[1].to_f64() + across[2] * p[2].to_f64() + across[3] * p[3].to_f64());
-    }
-    Ok(Some(sum))
+fn dot<T: Pixel>(run: &[T], weights: [f64; 4]) -> f64 {
+    run[0].to_f64() * weights[0] + run[1].to_f64() * weights[1] + run[2].to_f64() * weights[2] + run[3].to_f64() * weights[3]
 }
 
 /// Weights of four neighbours for a place `t` of the way from the second to the third.

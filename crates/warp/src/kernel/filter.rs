@@ -2,82 +2,111 @@ use cube_core::{Pixel, Resampling};
 
 use super::{
     Missing, Row,
-    bilinear::centre_is_valid,
+    bilinear::at_edge,
     weights::{Shape, fill},
 };
 use crate::{
-    method::{self, is_inside},
+    method,
     scale::Scale,
-    view::View,
+    steps::Steps,
+    view::{Interior, View},
 };
 
 /// A kernel of any width: cubic spline and lanczos always, bilinear and cubic when the destination is coarser than the source.
+///
+/// As with the other kernels, a coordinate over a pixel without data has no value, and other pixels without data are left out. Lanczos
+/// asks for data in half of its pixels.
 #[derive(Debug)]
 pub(crate) struct Filter {
     shape: Shape,
     scale: Scale,
-    radius_x: i64,
-    radius_y: i64,
+    radius_x: usize,
+    radius_y: usize,
+    inner: Interior,
+    cols: Steps,
+    rows: Steps,
     across: Vec<f64>,
     down: Vec<f64>,
 }
 
-/// The pixels along one axis that a kernel reads: the first, and the weights of it and its successors.
-struct Taps {
-    first: usize,
-    n: usize,
-}
-
 impl Filter {
-    pub(crate) fn new(method: Resampling, shape: Shape, scale: Scale) -> Self {
+    pub(crate) fn new<T: Pixel>(view: &View<'_, T>, method: Resampling, shape: Shape, scale: Scale) -> Self {
         let (x, y) = method::radii(method, scale);
         let weights = |radius: usize| vec![0.0; 2 * radius + 2];
-        let scale = Scale { x: scale.x.min(1.0), y: scale.y.min(1.0) };
-        Self { shape, scale, radius_x: x as i64, radius_y: y as i64, across: weights(x), down: weights(y) }
+        Self {
+            shape,
+            scale: Scale { x: scale.x.min(1.0), y: scale.y.min(1.0) },
+            radius_x: x,
+            radius_y: y,
+            inner: Interior::new(view, (x - 1, y - 1), (x, y)),
+            cols: Steps::default(),
+            rows: Steps::default(),
+            across: weights(x),
+            down: weights(y),
+        }
     }
 
-    /// A row of filtered values. As with the other kernels, a coordinate over a pixel without data has no value; other pixels without
-    /// data are left out. Lanczos asks for data in half of its pixels.
     pub(crate) fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
-        let (w, h) = (view.image.cols as f64, view.image.rows as f64);
-        for (((&x, &y), value), valid) in x.iter().zip(y).zip(out.values.iter_mut()).zip(out.valid.iter_mut()) {
-            if is_inside(x, y, w, h)
-                && centre_is_valid(view, x, y)?
-                && let Some(v) = self.at(view, x, y)?
-            {
-                *value = v;
-                *valid = true;
+        // Widths known at compile time are several times as fast.
+        match self.radius_x {
+            2 => self.row_of::<4, T>(view, x, y, out),
+            3 => self.row_of::<6, T>(view, x, y, out),
+            4 => self.row_of::<8, T>(view, x, y, out),
+            6 => self.row_of::<12, T>(view, x, y, out),
+            _ => self.row_of::<0, T>(view, x, y, out),
+        }
+    }
+
+    /// `N` is the width of the kernel, or 0 when only known now.
+    fn row_of<const N: usize, T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
+        let (mut cols, mut rows) = (std::mem::take(&mut self.cols), std::mem::take(&mut self.rows));
+        cols.of_centres(x);
+        rows.of_centres(y);
+        let (full, stride) = (view.is_full(), view.window.cols);
+        let (width, height) = (if N == 0 { 2 * self.radius_x } else { N }, 2 * self.radius_y);
+        let (left, above) = (1 - self.radius_x as i64, 1 - self.radius_y as i64);
+        // All rows of a grid in the same CRS, and many others, share the fraction.
+        let mut last_down = f64::NAN;
+        for k in 0..x.len() {
+            let found = match self.inner.first(rows.index[k], cols.index[k]) {
+                Some(first) if full || (0..height).all(|i| view.is_run_valid(first + i * stride, width)) => {
+                    fill(self.shape, left, cols.fraction[k], self.scale.x, &mut self.across[..width]);
+                    if rows.fraction[k] != last_down {
+                        last_down = rows.fraction[k];
+                        fill(self.shape, above, last_down, self.scale.y, &mut self.down[..height]);
+                    }
+                    let (across, down) = (&self.across[..width], &self.down[..height]);
+                    let mut sum = 0.0;
+                    for (i, weight) in down.iter().enumerate() {
+                        sum += weight * dot(view.run(first + i * stride, width), across);
+                    }
+                    self.normalised(sum, across.iter().sum::<f64>() * down.iter().sum::<f64>())
+                }
+                _ => {
+                    last_down = f64::NAN;
+                    at_edge(view, x[k], y[k], |view, x, y| self.partial(view, x, y))?
+                }
+            };
+            if let Some(found) = found {
+                out.values[k] = found;
+                out.valid[k] = true;
             }
         }
+        (self.cols, self.rows) = (cols, rows);
         Ok(())
     }
 
-    fn at<T: Pixel>(&mut self, view: &View<'_, T>, x: f64, y: f64) -> Result<Option<f64>, Missing> {
-        let cols = taps(self.shape, x, self.radius_x, self.scale.x, view.image.cols, &mut self.across);
-        let rows = taps(self.shape, y, self.radius_y, self.scale.y, view.image.rows, &mut self.down);
-        if !view.holds(rows.first, rows.first + rows.n, cols.first, cols.first + cols.n) {
+    /// A value where some pixels are without data or outside the source.
+    fn partial<T: Pixel>(&mut self, view: &View<'_, T>, x: f64, y: f64) -> Result<Option<f64>, Missing> {
+        let (col, across) = taps(self.shape, x, self.radius_x, self.scale.x, view.image.cols, &mut self.across);
+        let (row, down) = taps(self.shape, y, self.radius_y, self.scale.y, view.image.rows, &mut self.down);
+        if !view.holds(row, row + down.len(), col, col + across.len()) {
             return Err(Missing);
         }
-        let (across, down) = (&self.across[..cols.n], &self.down[..rows.n]);
-        let first = view.index(rows.first, cols.first);
-        let stride = view.window.cols;
-        if !view.is_full() && !(0..rows.n).all(|i| view.is_run_valid(first + i * stride, cols.n)) {
-            return Ok(self.partial(view, first, &cols, &rows));
-        }
-        let mut sum = 0.0;
-        for (i, weight) in down.iter().enumerate() {
-            let run = view.run(first + i * stride, cols.n);
-            sum += weight * run.iter().zip(across).map(|(p, w)| p.to_f64() * w).sum::<f64>();
-        }
-        Ok(self.normalised(sum, across.iter().sum::<f64>() * down.iter().sum::<f64>()))
-    }
-
-    /// The same where some pixels are without data.
-    #[cold]
-    fn partial<T: Pixel>(&self, view: &View<'_, T>, first: usize, cols: &Taps, rows: &Taps) -> Option<f64> {
+        let first = view.index(row, col);
         let (mut sum, mut weight, mut count) = (0.0, 0.0, 0);
-        for (i, down) in self.down[..rows.n].iter().enumerate() {
-            for (j, across) in self.across[..cols.n].iter().enumerate() {
+        for (i, down) in down.iter().enumerate() {
+            for (j, across) in across.iter().enumerate() {
                 let index = first + i * view.window.cols + j;
                 if view.is_valid(index) {
                     sum += view.value(index).to_f64() * (down * across);
@@ -86,7 +115,8 @@ impl Filter {
                 }
             }
         }
-        if self.shape == Shape::Lanczos && count < rows.n * cols.n / 2 { None } else { self.normalised(sum, weight) }
+        let enough = self.shape != Shape::Lanczos || count >= down.len() * across.len() / 2;
+        Ok(if enough { self.normalised(sum, weight) } else { None })
     }
 
     fn normalised(&self, sum: f64, weight: f64) -> Option<f64> {
@@ -101,11 +131,16 @@ impl Filter {
     }
 }
 
-/// The pixels under a kernel along one axis, inside `0..size`, and their weights. The coordinate lies on the source.
-fn taps(shape: Shape, at: f64, radius: i64, scale: f64, size: usize, weights: &mut [f64]) -> Taps {
+#[inline(always)]
+fn dot<T: Pixel>(run: &[T], weights: &[f64]) -> f64 {
+    run.iter().zip(weights).map(|(p, w)| p.to_f64() * w).sum()
+}
+
+/// The first pixel under a kernel along one axis, clipped to `0..size`, and the weights of it and its successors. The coordinate lies on the source.
+fn taps(shape: Shape, at: f64, radius: usize, scale: f64, size: usize, weights: &mut [f64]) -> (usize, &[f64]) {
     let middle = (at - 0.5).floor();
     let delta = at - 0.5 - middle;
-    let middle = middle as i64;
+    let (middle, radius) = (middle as i64, radius as i64);
     let mut first = (if shape == Shape::Lanczos { -radius } else { 1 - radius }).max(-middle);
     let mut last = radius.min(size as i64 - 1 - middle);
     if shape == Shape::Lanczos {
@@ -117,6 +152,7 @@ fn taps(shape: Shape, at: f64, radius: i64, scale: f64, size: usize, weights: &m
         }
     }
     let n = (last - first + 1).max(0) as usize;
-    fill(shape, first, delta, scale, &mut weights[..n]);
-    Taps { first: (middle + first) as usize, n }
+    let weights = &mut weights[..n];
+    fill(shape, first, delta, scale, weights);
+    ((middle + first) as usize, weights)
 }

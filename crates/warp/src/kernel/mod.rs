@@ -8,13 +8,13 @@ mod statistics;
 mod sum;
 mod weights;
 
-pub(crate) use bilinear::bilinear;
-pub(crate) use cubic::cubic;
+pub(crate) use bilinear::Bilinear;
+pub(crate) use cubic::Cubic;
 pub(crate) use filter::Filter;
-pub(crate) use weights::Shape as FilterShape;
-pub(crate) use nearest::nearest;
+pub(crate) use nearest::Nearest;
 pub(crate) use statistics::{averages, statistics};
 pub(crate) use sum::sum;
+pub(crate) use weights::Shape as FilterShape;
 
 /// Where a kernel puts a row of results.
 #[derive(Debug)]

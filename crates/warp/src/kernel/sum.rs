@@ -32,18 +32,55 @@ pub(crate) fn sum<T: Pixel>(mapping: &Mapping, view: &View<'_, T>, dst: Window, 
                 continue;
             }
             let k = col - needed.col;
-            let quad = [above[k], above[k + 1], below[k + 1], below[k]];
-            if quad.iter().any(|(x, y)| !(x.is_finite() && y.is_finite())) || is_crossed(&quad) {
+            let mut quad = [above[k], above[k + 1], below[k + 1], below[k]];
+            if let Some(period) = mapping.path().period() {
+                gather(&mut quad, period);
+            }
+            if quad.iter().any(|(x, y)| !(x.is_finite() && y.is_finite())) || is_crossed(&quad) || is_torn(mapping, &quad, (row, col), dst) {
                 continue;
             }
             let value = view.value(index).to_f64();
-            pieces.each(&quad, dst, |at, share| {
-                out[at] += value * share;
-                valid[at] = true;
-            });
+            for shift in turns(mapping.path().period()) {
+                pieces.each(&quad.map(|(x, y)| (x + shift, y)), dst, |at, share| {
+                    out[at] += value * share;
+                    valid[at] = true;
+                });
+            }
         }
     }
     Ok(())
+}
+
+/// Brings the corners of a pixel to the same turn around the globe.
+fn gather(quad: &mut [Point; 4], period: f64) {
+    let first = quad[0].0;
+    for (x, _) in quad {
+        *x -= ((*x - first) / period).round() * period;
+    }
+}
+
+/// Where a place repeats in a destination that may reach beyond 180 degrees.
+fn turns(period: Option<f64>) -> impl Iterator<Item = f64> {
+    period.map_or(0..=0, |_| -1..=1).map(move |k| f64::from(k) * period.unwrap_or(0.0))
+}
+
+/// Whether a pixel lies on both sides of the edge of a map: the middles of its upper and lower side are not between its corners.
+fn is_torn(mapping: &Mapping, quad: &[Point; 4], (row, col): (usize, usize), dst: Window) -> bool {
+    /// Pixels that are smaller than this, in destination pixels, are whole.
+    const LARGE: f64 = 16.0;
+    let [a, b, c, d] = quad;
+    if (a.0 - b.0).abs().max((d.0 - c.0).abs()) < LARGE {
+        return false;
+    }
+    [(a, b, row), (d, c, row + 1)].into_iter().any(|(left, right, row)| {
+        let (mut x, mut y) = ([col as f64 + 0.5], [row as f64]);
+        mapping.path().to_destination(&mut x, &mut y);
+        let mut middle = x[0] - dst.col as f64;
+        if let Some(period) = mapping.path().period() {
+            middle -= ((middle - left.0) / period).round() * period;
+        }
+        middle.is_nan() || (middle - (left.0 + right.0) / 2.0).abs() > 0.25 * (left.0 - right.0).abs()
+    })
 }
 
 /// Buffers for cutting polygons.

@@ -3,7 +3,10 @@
 //! With the feature `gdal` PROJ answers, through GDAL. Without it a pure-Rust implementation answers for the CRSs in which it is
 //! exact (see [`families`](self)), and refuses every other by name.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use cube_core::{Crs, Extent, Transform};
 
@@ -40,20 +43,44 @@ pub struct CrsInfo {
 
 /// What is known of a CRS; an error with a hint when it is not a CRS.
 pub fn describe(crs: &Crs) -> Result<CrsInfo> {
-    backend::describe(crs)
+    static KNOWN: Memory<CrsInfo> = LazyLock::new(Mutex::default);
+    remembered(&KNOWN, crs, || backend::describe(crs))
 }
 
 /// The shortest name of a CRS: a WKT or PROJ text that is exactly an EPSG CRS (datum, parameters and units the same) becomes its
-/// code; anything else stays as it is.
+/// code; anything else stays as it is. Axes may be in another order: here x always comes before y.
 pub fn canonical(crs: &Crs) -> Result<Crs> {
-    backend::canonical(crs)
+    static KNOWN: Memory<Crs> = LazyLock::new(Mutex::default);
+    if crs.epsg().is_some() { Ok(crs.clone()) } else { remembered(&KNOWN, crs, || backend::canonical(crs)) }
+}
+
+type Memory<T> = LazyLock<Mutex<HashMap<Crs, T>>>;
+
+fn remembered<T: Clone>(known: &Memory<T>, crs: &Crs, find: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// More CRSs than this are not in use at once.
+    const KEPT: usize = 1024;
+    if let Some(found) = known.lock().unwrap_or_else(PoisonError::into_inner).get(crs) {
+        return Ok(found.clone());
+    }
+    let found = find()?;
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= KEPT {
+        known.clear();
+    }
+    known.insert(crs.clone(), found.clone());
+    Ok(found)
 }
 
 /// The way from one CRS to another: x before y, longitude before latitude in degrees, whatever the CRS itself says of its axes.
 /// Points that have no image become NaN, the others are not affected.
 pub fn transform(from: &Crs, to: &Crs) -> Result<Arc<dyn Transform>> {
+    transform_near(from, to, None)
+}
+
+/// The same for points in an area (longitude and latitude), which PROJ takes into account where it knows several shifts of datum.
+pub(crate) fn transform_near(from: &Crs, to: &Crs, area: Option<Extent>) -> Result<Arc<dyn Transform>> {
     let (from, to) = (canonical(from)?, canonical(to)?);
-    if from == to { Ok(Arc::new(Identity)) } else { backend::transform(&from, &to) }
+    if from == to { Ok(Arc::new(Identity)) } else { backend::transform(&from, &to, area) }
 }
 
 /// The map that changes nothing.

@@ -14,7 +14,7 @@ use cube_core::{Crs, Extent, Transform};
 use gdal::{
     config,
     errors::GdalError,
-    spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef},
+    spatial_ref::{AxisMappingStrategy, CoordTransform, CoordTransformOptions, SpatialRef},
 };
 
 use super::CrsInfo;
@@ -23,8 +23,7 @@ use crate::{Error, Result};
 /// Coordinate operations kept open by each thread; opening one costs about a millisecond.
 const OPEN_PER_THREAD: usize = 32;
 /// Codes that a WKT text without an authority is compared with, besides what GDAL guesses: grids of common archives.
-const COMMON: [u32; 19] =
-    [4326, 3857, 3035, 4258, 3413, 3031, 6933, 6931, 6932, 5070, 2193, 3395, 3575, 3571, 2154, 27700, 5514, 28992, 4269];
+const COMMON: [u32; 19] = [4326, 3857, 3035, 4258, 3413, 3031, 6933, 6931, 6932, 5070, 2193, 3395, 3575, 3571, 2154, 27700, 5514, 28992, 4269];
 
 /// GDAL writes its errors to stderr unless told otherwise; here they reach the caller as results.
 fn quiet() {
@@ -52,7 +51,8 @@ fn wkt2(srs: &SpatialRef) -> Option<String> {
 
 pub(super) fn describe(crs: &Crs) -> Result<CrsInfo> {
     let srs = open(crs)?;
-    let bad = |reason: String| Error::UnknownCrs { crs: crs.to_string(), reason, hint: "give a geographic or projected CRS, such as `EPSG:4326`".into() };
+    let bad =
+        |reason: String| Error::UnknownCrs { crs: crs.to_string(), reason, hint: "give a geographic or projected CRS, such as `EPSG:4326`".into() };
     let geographic = srs.is_geographic();
     if !geographic && !srs.is_projected() && !srs.is_local() {
         return Err(bad("it is neither geographic nor projected".into()));
@@ -74,7 +74,7 @@ pub(super) fn describe(crs: &Crs) -> Result<CrsInfo> {
         name: srs.name().unwrap_or_else(|| crs.to_string()),
         wkt,
         geographic,
-        epsg: canonical(crs)?.epsg(),
+        epsg: super::canonical(crs)?.epsg(),
         area_of_use,
         unit: unit.unwrap_or_else(|| "unknown".into()),
         metres_per_unit,
@@ -82,16 +82,7 @@ pub(super) fn describe(crs: &Crs) -> Result<CrsInfo> {
 }
 
 pub(super) fn canonical(crs: &Crs) -> Result<Crs> {
-    static KNOWN: LazyLock<Mutex<HashMap<Crs, Crs>>> = LazyLock::new(Mutex::default);
-    if crs.epsg().is_some() {
-        return Ok(crs.clone());
-    }
-    if let Some(found) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(crs) {
-        return Ok(found.clone());
-    }
-    let found = identify(&open(crs)?).map_or_else(|| crs.clone(), Crs::from_epsg);
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(crs.clone(), found.clone());
-    Ok(found)
+    Ok(identify(&open(crs)?).map_or_else(|| crs.clone(), Crs::from_epsg))
 }
 
 /// The EPSG code of a CRS that PROJ finds equal to it: the one it claims, the one GDAL guesses, or a common one.
@@ -102,25 +93,74 @@ fn identify(srs: &SpatialRef) -> Option<u32> {
         copy.auto_identify_epsg().ok()?;
         own_code(&copy)
     };
-    let same = |code: &u32| {
-        let Ok(mut candidate) = SpatialRef::from_epsg(*code) else { return false };
-        candidate.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
-        candidate == *srs
-    };
-    own_code(srs).into_iter().chain(guess()).find(&same).or_else(|| COMMON.into_iter().find(same))
+    let same = |code: &u32| SpatialRef::from_epsg(*code).is_ok_and(|candidate| is_same(srs, &candidate));
+    own_code(srs).into_iter().chain(guess()).chain(zones(srs)).find(&same).or_else(|| COMMON.into_iter().find(same))
 }
 
-pub(super) fn transform(from: &Crs, to: &Crs) -> Result<Arc<dyn Transform>> {
-    static KNOWN: LazyLock<Mutex<HashMap<(Crs, Crs), u64>>> = LazyLock::new(Mutex::default);
+/// Whether two CRSs are one when x comes before y in both: datum, projection, parameters and units, but not the order of axes.
+fn is_same(a: &SpatialRef, b: &SpatialRef) -> bool {
+    let one = |a: &SpatialRef, b: &SpatialRef| {
+        let plain = |srs: &SpatialRef| {
+            let mut srs = srs.clone();
+            srs.set_axis_mapping_strategy(AxisMappingStrategy::AuthorityCompliant);
+            srs
+        };
+        plain(a) == plain(b)
+    };
+    if one(a, b) {
+        return true;
+    }
+    // PROJ strings know no order of axes, and the datum is compared apart.
+    let definition = |srs: &SpatialRef| srs.to_proj4().ok().filter(|p| !p.trim().is_empty());
+    let geographic = (a.geog_cs(), b.geog_cs());
+    matches!(geographic, (Ok(ga), Ok(gb)) if one(&ga, &gb)) && definition(a).is_some() && definition(a) == definition(b)
+}
+
+/// Codes of a UTM zone: on WGS 84 (north and south), ETRS89, NAD83 and NAD27.
+fn zones(srs: &SpatialRef) -> Vec<u32> {
+    let definition = srs.to_proj4().unwrap_or_default();
+    let zone = definition.split_whitespace().find_map(|p| p.strip_prefix("+zone=")?.parse::<u32>().ok());
+    zone.map_or_else(Vec::new, |zone| [32600, 32700, 25800, 26900, 26700].map(|series| series + zone).to_vec())
+}
+
+/// West, south, east, north in whole degrees.
+type Area = [i32; 4];
+
+pub(super) fn transform(from: &Crs, to: &Crs, area: Option<Extent>) -> Result<Arc<dyn Transform>> {
+    static KNOWN: LazyLock<Mutex<HashMap<(Crs, Crs, Option<Area>), u64>>> = LazyLock::new(Mutex::default);
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    let area = if area.is_some() && is_shifted(from, to)? { area.and_then(whole_degrees) } else { None };
     let id = *KNOWN
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .entry((from.clone(), to.clone()))
+        .entry((from.clone(), to.clone(), area))
         .or_insert_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
-    let operation = Operation { id, from: from.clone(), to: to.clone() };
+    let operation = Operation { id, from: from.clone(), to: to.clone(), area };
     operation.with(|_| ())?;
     Ok(Arc::new(operation))
+}
+
+/// Rounded outwards, so that neighbouring patches share an operation. `None` when it is no area on one side of the antimeridian.
+fn whole_degrees(e: Extent) -> Option<Area> {
+    let sides = [e.west.floor().max(-180.0), e.south.floor().max(-90.0), e.east.ceil().min(180.0), e.north.ceil().min(90.0)];
+    (sides[0] < sides[2] && sides[1] < sides[3] && sides[2] - sides[0] < 180.0).then(|| sides.map(|v| v as i32))
+}
+
+/// Whether the way leads over a shift of datum, for which PROJ may know several operations.
+fn is_shifted(from: &Crs, to: &Crs) -> Result<bool> {
+    /// Geographic CRSs that differ from WGS 84 by nothing.
+    const UNSHIFTED: [u32; 4] = [4326, 4258, 4269, 4167];
+    static KNOWN: LazyLock<Mutex<HashMap<Crs, bool>>> = LazyLock::new(Mutex::default);
+    let unshifted = |crs: &Crs| {
+        if let Some(known) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(crs) {
+            return Ok(*known);
+        }
+        let own = open(crs)?.geog_cs().ok();
+        let found = own.is_some_and(|own| UNSHIFTED.into_iter().any(|c| SpatialRef::from_epsg(c).is_ok_and(|g| is_same(&own, &g))));
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(crs.clone(), found);
+        Ok::<_, Error>(found)
+    };
+    Ok(!(unshifted(from)? && unshifted(to)?))
 }
 
 /// A coordinate operation by name. GDAL's handles belong to one thread each, so every thread opens its own.
@@ -129,6 +169,8 @@ struct Operation {
     id: u64,
     from: Crs,
     to: Crs,
+    /// Where it is used: what chooses among several operations.
+    area: Option<Area>,
 }
 
 impl fmt::Debug for Operation {
@@ -146,22 +188,33 @@ thread_local! {
 enum Handle {
     Direct(CoordTransform),
     /// By way of the source's own longitudes and latitudes.
-    Refined { unproject: CoordTransform, project: CoordTransform, onward: CoordTransform },
+    Refined {
+        unproject: CoordTransform,
+        project: CoordTransform,
+        onward: CoordTransform,
+    },
 }
 
 impl Operation {
     fn open(&self) -> Result<Handle> {
         let (source, target) = (open(&self.from)?, open(&self.to)?);
         let failed = |e: GdalError| Error::NoOperation { from: self.from.to_string(), to: self.to.to_string(), reason: e.to_string() };
+        let between = |source: &SpatialRef, target: &SpatialRef| {
+            let mut options = CoordTransformOptions::new()?;
+            if let Some([west, south, east, north]) = self.area.map(|a| a.map(f64::from)) {
+                options.set_area_of_interest(west, south, east, north)?;
+            }
+            CoordTransform::new_with_options(source, target, &options)
+        };
         if !is_authalic(&source) {
-            return CoordTransform::new(&source, &target).map(Handle::Direct).map_err(failed);
+            return between(&source, &target).map(Handle::Direct).map_err(failed);
         }
         let mut geographic = source.geog_cs().map_err(failed)?;
         geographic.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
         Ok(Handle::Refined {
             unproject: CoordTransform::new(&source, &geographic).map_err(failed)?,
             project: CoordTransform::new(&geographic, &source).map_err(failed)?,
-            onward: CoordTransform::new(&geographic, &target).map_err(failed)?,
+            onward: between(&geographic, &target).map_err(failed)?,
         })
     }
 

@@ -117,7 +117,8 @@ fn origin(latitude: f64, longitude: f64, easting: f64, northing: f64) -> Vec<(&'
 }
 
 fn by_code(code: u32) -> Option<Known> {
-    let known = |name: &str, proj: &str, base, conversion, area| Known { code: Some(code), name: name.into(), proj: proj.into(), base, conversion, area };
+    let known =
+        |name: &str, proj: &str, base, conversion, area| Known { code: Some(code), name: name.into(), proj: proj.into(), base, conversion, area };
     Some(match code {
         32601..=32660 | 32701..=32760 => utm(code),
         4326 => known("WGS 84", "+proj=longlat +ellps=WGS84", Base::Wgs84, None, [-180.0, -90.0, 180.0, 90.0]),
@@ -286,7 +287,9 @@ fn wkt(known: &Known) -> String {
         Some(3413) => format!(
             "AXIS[\"easting (X)\",south,MERIDIAN[45,{DEGREES}],ORDER[1],{METRES}],AXIS[\"northing (Y)\",south,MERIDIAN[135,{DEGREES}],ORDER[2],{METRES}]"
         ),
-        Some(3031) => format!("AXIS[\"(E)\",north,MERIDIAN[90,{DEGREES}],ORDER[1],{METRES}],AXIS[\"(N)\",north,MERIDIAN[0,{DEGREES}],ORDER[2],{METRES}]"),
+        Some(3031) => {
+            format!("AXIS[\"(E)\",north,MERIDIAN[90,{DEGREES}],ORDER[1],{METRES}],AXIS[\"(N)\",north,MERIDIAN[0,{DEGREES}],ORDER[2],{METRES}]")
+        }
         Some(3035 | 2193) => format!("AXIS[\"northing (N)\",north,ORDER[1],{METRES}],AXIS[\"easting (E)\",east,ORDER[2],{METRES}]"),
         _ => format!("{east},{north}"),
     };
@@ -301,10 +304,10 @@ fn wkt(known: &Known) -> String {
 
 /// Only the MODIS grid has several names here: what an unverified WKT claims of itself is not believed.
 pub(super) fn canonical(crs: &Crs) -> Result<Crs> {
-    if crs.epsg().is_none() && is_modis(crs.as_str()) { Ok(Crs::parse(MODIS)?) } else { Ok(crs.clone()) }
+    if is_modis(crs.as_str()) { Ok(Crs::parse(MODIS)?) } else { Ok(crs.clone()) }
 }
 
-pub(super) fn transform(from: &Crs, to: &Crs) -> Result<Arc<dyn Transform>> {
+pub(super) fn transform(from: &Crs, to: &Crs, _area: Option<Extent>) -> Result<Arc<dyn Transform>> {
     let (source, target) = (lookup(from)?, lookup(to)?);
     let authalic = source.proj.contains("+proj=laea") || source.proj.contains("+proj=cea");
     let ellipsoid = source.proj.split_whitespace().find(|p| p.starts_with("+ellps=")).unwrap_or("+ellps=WGS84");
@@ -318,8 +321,11 @@ pub(super) fn transform(from: &Crs, to: &Crs) -> Result<Arc<dyn Transform>> {
 }
 
 fn open(crs: &Crs, definition: &str) -> Result<Proj> {
-    Proj::from_proj_string(definition)
-        .map_err(|e| Error::UnknownCrs { crs: crs.to_string(), reason: e.to_string(), hint: "rebuild with the feature `gdal`".into() })
+    Proj::from_proj_string(definition).map_err(|e| Error::UnknownCrs {
+        crs: crs.to_string(),
+        reason: e.to_string(),
+        hint: "rebuild with the feature `gdal`".into(),
+    })
 }
 
 struct Operation {

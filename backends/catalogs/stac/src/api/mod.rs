@@ -54,7 +54,8 @@ impl Api {
         let posts = |l: &&Link| l.method.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("POST"));
         let post = searches.iter().find(|l| posts(l)).copied();
         // Where no search is announced, it lies where the specification puts it, and POST is tried first.
-        let at = |path: &str| Location::parse(root.as_str().split(['?', '#']).next().unwrap_or_default()).unwrap_or_else(|_| root.clone()).inside(path);
+        let at =
+            |path: &str| Location::parse(root.as_str().split(['?', '#']).next().unwrap_or_default()).unwrap_or_else(|_| root.clone()).inside(path);
         let search = post.or(searches.first().copied()).map_or_else(|| at("search"), |l| root.relative(&l.href));
         let collections = links.iter().find(|l| l.rel == "data").map_or_else(|| at("collections"), |l| root.relative(&l.href));
         let conforms = landing.conforms_to();
@@ -80,7 +81,8 @@ impl Api {
     /// Refuses collections that do not exist, and names some that do.
     pub(crate) async fn check(&self, collections: &[String]) -> Result<()> {
         for id in collections {
-            let mut url = Url::parse(self.collections.as_str()).map_err(|e| Error::new(Kind::Invalid, format!("`{}` is not a URL", self.collections)).with_source(e))?;
+            let mut url = Url::parse(self.collections.as_str())
+                .map_err(|e| Error::new(Kind::Invalid, format!("`{}` is not a URL", self.collections)).with_source(e))?;
             url.set_query(None);
             if let Ok(mut path) = url.path_segments_mut() {
                 path.pop_if_empty().push(id);
@@ -100,7 +102,13 @@ impl Api {
 
     async fn unknown(&self, id: &str) -> Error {
         let listed = http::read_json(&*self.http, &self.collections, &self.headers).await.unwrap_or_default();
-        let ids: Vec<String> = listed.get("collections").and_then(Value::as_array).into_iter().flatten().filter_map(|c| c.get("id")?.as_str().map(str::to_owned)).collect();
+        let ids: Vec<String> = listed
+            .get("collections")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c.get("id")?.as_str().map(str::to_owned))
+            .collect();
         crate::catalog::unknown_collection(id, &self.root, &ids)
     }
 
@@ -167,7 +175,12 @@ impl Paging {
 
     fn first(&self, search: &Search) -> Result<Request> {
         let api = &self.api;
-        search.request(api.search.as_str(), &api.headers, api.limit.load(Ordering::Relaxed), if api.post.load(Ordering::Relaxed) { Sent::Post } else { Sent::Get })
+        search.request(
+            api.search.as_str(),
+            &api.headers,
+            api.limit.load(Ordering::Relaxed),
+            if api.post.load(Ordering::Relaxed) { Sent::Post } else { Sent::Get },
+        )
     }
 
     /// The page that a request answers. A server that knows no POST is asked by GET; one that complains of the page's size is asked for less.
@@ -181,7 +194,8 @@ impl Paging {
             let is_first = current.next == current.original;
             let Some(search) = current.search.as_ref().filter(|_| is_first) else { return Err(reply.refusal(&name)) };
             let limit = self.api.limit.load(Ordering::Relaxed);
-            let of_size = matches!(reply.status, 413 | 502 | 504) || (matches!(reply.status, 400 | 422) && reply.explanation().is_some_and(|t| t.to_ascii_lowercase().contains("limit")));
+            let of_size = matches!(reply.status, 413 | 502 | 504)
+                || (matches!(reply.status, 400 | 422) && reply.explanation().is_some_and(|t| t.to_ascii_lowercase().contains("limit")));
             if current.next.body.is_some() && matches!(reply.status, 404 | 405 | 415 | 501) {
                 tracing::debug!(status = reply.status, "the server does not search by POST: asking by GET");
                 self.api.post.store(false, Ordering::Relaxed);

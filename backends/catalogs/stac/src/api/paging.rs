@@ -60,7 +60,12 @@ fn stated_headers(link: &Link) -> Result<Vec<(String, String)>> {
         _ => None,
     };
     let Some(Value::Object(headers)) = &link.headers else { return Ok(Vec::new()) };
-    headers.iter().map(|(k, v)| Ok((k.clone(), text(v).ok_or_else(|| Error::corrupt(format!("the link to the next page has a header `{k}` that is no text")))?))).collect()
+    headers
+        .iter()
+        .map(|(k, v)| {
+            Ok((k.clone(), text(v).ok_or_else(|| Error::corrupt(format!("the link to the next page has a header `{k}` that is no text")))?))
+        })
+        .collect()
 }
 
 fn token(page: &Map<String, Value>) -> Option<String> {

@@ -41,7 +41,11 @@ impl Search {
             (None, Value::String(text)) => Filter::Text(text.clone()),
             (None, json) => Filter::Json(json.clone()),
         });
-        let query_part: Map<String, Value> = if queries { query.query.clone().into_iter().map(|(k, v)| (k, if v.is_object() { v } else { json!({"eq": v}) })).collect() } else { Map::new() };
+        let query_part: Map<String, Value> = if queries {
+            query.query.clone().into_iter().map(|(k, v)| (k, if v.is_object() { v } else { json!({"eq": v}) })).collect()
+        } else {
+            Map::new()
+        };
         let filter = match filter {
             None if !queries && filters => filter::query_as_cql2(&wanted.query).map(Filter::Json),
             other => other,
@@ -49,7 +53,9 @@ impl Search {
         let areas: Vec<Option<Extent>> = if query.boxes.is_empty() { vec![None] } else { query.boxes.iter().copied().map(Some).collect() };
         let periods: Vec<Option<Period>> = if query.periods.is_empty() { vec![None] } else { query.periods.iter().copied().map(Some).collect() };
         let both = areas.iter().flat_map(|a| periods.iter().map(move |p| (*a, *p)));
-        Ok(both.map(|(area, period)| Self { collections: query.collections.clone(), area, period, query: query_part.clone(), filter: filter.clone() }).collect())
+        Ok(both
+            .map(|(area, period)| Self { collections: query.collections.clone(), area, period, query: query_part.clone(), filter: filter.clone() })
+            .collect())
     }
 
     pub(super) fn request(&self, url: &str, headers: &[(String, String)], limit: usize, sent: Sent) -> Result<Request> {

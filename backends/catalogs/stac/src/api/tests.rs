@@ -61,7 +61,13 @@ fn item(i: usize) -> Value {
 }
 
 fn page(ids: std::ops::Range<usize>, next: Option<Value>) -> Value {
-    let links: Vec<Value> = next.into_iter().map(|mut l| { l["rel"] = "next".into(); l }).collect();
+    let links: Vec<Value> = next
+        .into_iter()
+        .map(|mut l| {
+            l["rel"] = "next".into();
+            l
+        })
+        .collect();
     json!({"type": "FeatureCollection", "features": ids.map(item).collect::<Vec<_>>(), "links": links})
 }
 
@@ -114,8 +120,15 @@ async fn a_get_link_is_followed_as_it_is() {
 #[tokio::test]
 async fn a_post_body_is_sent_as_it_is_or_merged() {
     let fake = paged(|r| match body(r)["token"].as_str() {
-        None => page(0..2, Some(json!({"href": "https://api.test/v1/search", "method": "POST", "merge": true, "body": {"token": "one"}, "headers": {"x-page": "1", "x-list": ["a", "b"]}}))),
-        Some("one") => page(2..4, Some(json!({"href": "https://api.test/v1/search", "method": "POST", "merge": false, "body": {"token": "two", "mine": 1}}))),
+        None => page(
+            0..2,
+            Some(
+                json!({"href": "https://api.test/v1/search", "method": "POST", "merge": true, "body": {"token": "one"}, "headers": {"x-page": "1", "x-list": ["a", "b"]}}),
+            ),
+        ),
+        Some("one") => {
+            page(2..4, Some(json!({"href": "https://api.test/v1/search", "method": "POST", "merge": false, "body": {"token": "two", "mine": 1}})))
+        }
         _ => page(4..6, None),
     });
     assert_eq!(ids(&fake, &query()).await.expect("pages"), all(6));
@@ -163,7 +176,11 @@ async fn a_page_that_fails_is_an_error() {
         if !r.url.contains("search") {
             return (200, landing());
         }
-        if r.url.contains("page=2") { (403, json!({"detail": "no"})) } else { (200, page(0..2, Some(json!({"href": "https://api.test/v1/search?page=2"})))) }
+        if r.url.contains("page=2") {
+            (403, json!({"detail": "no"}))
+        } else {
+            (200, page(0..2, Some(json!({"href": "https://api.test/v1/search?page=2"}))))
+        }
     });
     let e = ids(&fake, &query()).await.expect_err("a failed page");
     assert_eq!(e.kind(), Kind::Denied);
@@ -183,7 +200,11 @@ async fn post_falls_back_to_get_and_pages_shrink() {
             _ => (200, page(0..2, None)),
         }
     });
-    let q = PatchQuery { boxes: vec![Extent::new(-1.0, -2.0, 3.5, 4.0)], periods: vec![Period { start: None, end: Some(TimeValue(1_704_067_260_000_000)) }], ..query() };
+    let q = PatchQuery {
+        boxes: vec![Extent::new(-1.0, -2.0, 3.5, 4.0)],
+        periods: vec![Period { start: None, end: Some(TimeValue(1_704_067_260_000_000)) }],
+        ..query()
+    };
     assert_eq!(ids(&fake, &q).await.expect("items"), all(2));
     let last = fake.searches().pop().expect("a search");
     assert_eq!(last.url, "https://api.test/v1/search?bbox=-1.0%2C-2.0%2C3.5%2C4.0&collections=c&datetime=..%2F2024-01-01T00%3A01%3A00Z&limit=25");
@@ -194,7 +215,10 @@ async fn what_a_server_ignores_is_filtered_here() {
     let fake = paged(|_| page(0..20, None));
     let start = TimeValue(1_704_067_205_000_000);
     let q = PatchQuery {
-        periods: vec![Period::new(start, TimeValue(start.0 + 5_000_000)), Period::new(TimeValue(start.0 + 3_000_000), TimeValue(start.0 + 9_000_000))],
+        periods: vec![
+            Period::new(start, TimeValue(start.0 + 5_000_000)),
+            Period::new(TimeValue(start.0 + 3_000_000), TimeValue(start.0 + 9_000_000)),
+        ],
         query: [("eo:cloud_cover".to_owned(), json!({"lt": 12}))].into(),
         filter: Some(json!("eo:cloud_cover <> 6")),
         ..query()
@@ -231,7 +255,10 @@ async fn an_api_without_conformance_is_one_too() {
         if r.url.contains("search") {
             return (200, page(0..1, None));
         }
-        (200, json!({"type": "Catalog", "id": "cdse", "stac_version": "1.0.0", "links": [{"rel": "data", "href": "https://api.test/v1/collections"}, {"rel": "child", "href": "https://api.test/v1/collections/c"}]}))
+        (
+            200,
+            json!({"type": "Catalog", "id": "cdse", "stac_version": "1.0.0", "links": [{"rel": "data", "href": "https://api.test/v1/collections"}, {"rel": "child", "href": "https://api.test/v1/collections/c"}]}),
+        )
     });
     assert_eq!(ids(&fake, &query()).await.expect("items"), all(1));
     assert_eq!(fake.searches()[0].url, "https://api.test/v1/search");
@@ -269,7 +296,8 @@ async fn pages_are_asked_for_as_the_answer_is_read() {
 
 #[tokio::test]
 async fn a_key_stays_with_its_host() {
-    let fake = paged(|r| if r.url.contains("other") { page(1..2, None) } else { page(0..1, Some(json!({"href": "https://other.test/search?page=2"}))) });
+    let fake =
+        paged(|r| if r.url.contains("other") { page(1..2, None) } else { page(0..1, Some(json!({"href": "https://other.test/search?page=2"}))) });
     assert_eq!(ids(&fake, &query()).await.expect("items"), all(2));
     assert_eq!(fake.searches().iter().map(|r| header(r, "x-key")).collect::<Vec<_>>(), [Some("secret"), None]);
 }
@@ -277,11 +305,48 @@ async fn a_key_stays_with_its_host() {
 #[tokio::test]
 async fn one_collection_of_an_api_can_be_opened() {
     let fake = Fake::new(|r| match r.url.as_str() {
-        "https://api.test/v1/collections/c" => (200, json!({"type": "Collection", "id": "c", "extent": {}, "links": [{"rel": "root", "href": "https://api.test/v1"}, {"rel": "items", "href": "https://api.test/v1/collections/c/items"}]})),
+        "https://api.test/v1/collections/c" => (
+            200,
+            json!({"type": "Collection", "id": "c", "extent": {}, "links": [{"rel": "root", "href": "https://api.test/v1"}, {"rel": "items", "href": "https://api.test/v1/collections/c/items"}]}),
+        ),
         url if url.contains("search") => (200, page(0..2, None)),
         _ => (200, landing()),
     });
     let catalog = StacCatalog::open("https://api.test/v1/collections/c", Arc::clone(&fake) as _, StacOptions::default()).await.expect("a collection");
     assert_eq!(catalog.patches(&PatchQuery::default()).try_collect::<Vec<_>>().await.expect("items").len(), 2);
     assert_eq!(body(&fake.searches()[0])["collections"], json!(["c"]));
+}
+
+fn scene(id: &str, updated: &str) -> Value {
+    let mut i = item(0);
+    i["id"] = id.into();
+    i["properties"] = json!({"datetime": "2024-01-01T00:00:00Z", "platform": "sentinel-2a", "grid:code": "MGRS-32TLR", "updated": updated});
+    i
+}
+
+#[tokio::test]
+async fn a_scene_that_is_listed_twice_comes_once_also_from_two_pages() {
+    for swap in [false, true] {
+        let fake = paged(move |r| {
+            let (old, new) = (scene("S2A_32TLR_20240101_0_L2A", "2024-01-02T00:00:00Z"), scene("S2A_32TLR_20240101_1_L2A", "2024-05-01T00:00:00Z"));
+            let (a, b) = if swap { (new, old) } else { (old, new) };
+            let second = r.url.contains("page=2");
+            let mut p = page(if second { 3..5 } else { 1..3 }, (!second).then(|| json!({"href": "https://api.test/v1/search?page=2"})));
+            p["features"].as_array_mut().expect("a list").push(if second { b } else { a });
+            p
+        });
+        let mut found = ids(&fake, &query()).await.expect("items");
+        found.sort();
+        assert_eq!(found, ["c/S2A_32TLR_20240101_1_L2A", "c/i1", "c/i2", "c/i3", "c/i4"], "{swap}");
+    }
+}
+
+#[tokio::test]
+async fn a_saved_search_is_followed_to_its_end() {
+    let fake = Fake::new(|r| {
+        (200, if r.url.contains("page=2") { page(2..3, None) } else { page(0..2, Some(json!({"href": "https://api.test/v1/search?page=2"}))) })
+    });
+    let catalog =
+        StacCatalog::open("https://api.test/v1/search?collections=c", Arc::clone(&fake) as _, StacOptions::default()).await.expect("a search");
+    assert_eq!(catalog.patches(&PatchQuery::default()).try_collect::<Vec<_>>().await.expect("items").len(), 3);
 }

@@ -27,16 +27,8 @@ impl Expr {
         let value = |o| scalar(o, item, facts);
         match self {
             Self::Always(b) => Some(*b),
-            Self::And(all) => all.iter().map(|e| e.evaluate(item, facts)).fold(Some(true), |acc, v| match (acc, v) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            }),
-            Self::Or(all) => all.iter().map(|e| e.evaluate(item, facts)).fold(Some(false), |acc, v| match (acc, v) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            }),
+            Self::And(all) => unless(false, all.iter().map(|e| e.evaluate(item, facts))),
+            Self::Or(all) => unless(true, all.iter().map(|e| e.evaluate(item, facts))),
             Self::Not(e) => e.evaluate(item, facts).map(|b| !b),
             Self::Compare(c, a, b) => compare(*c, &value(a)?, &value(b)?),
             Self::In(a, list) => {
@@ -175,6 +167,18 @@ fn scalar<'a>(o: &'a Operand, item: &'a Item, facts: &'a Facts) -> Option<Scalar
             other => Some(other),
         },
     }
+}
+
+/// `decisive` when it occurs; else neither when one is neither; else the opposite.
+fn unless(decisive: bool, values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut open = false;
+    for value in values {
+        if value == Some(decisive) {
+            return Some(decisive);
+        }
+        open |= value.is_none();
+    }
+    (!open).then_some(!decisive)
 }
 
 fn compare(c: Comparison, a: &Scalar<'_>, b: &Scalar<'_>) -> Option<bool> {

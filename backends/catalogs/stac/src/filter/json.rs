@@ -39,7 +39,10 @@ fn expr(value: &Value, depth: usize) -> Result<Expr> {
         ("between", [item, Value::Array(ends)]) if ends.len() == 2 => Ok(Expr::Between(operand(item)?, operand(&ends[0])?, operand(&ends[1])?)),
         ("like", [item, pattern]) => like(operand(item)?, operand(pattern)?),
         ("s_intersects" | "intersects", [a, b]) => Ok(Expr::Intersects(operand(a)?, operand(b)?)),
-        (name, [a, b]) => match (Comparison::parse(if name == "!=" { "<>" } else { name }), Relation::parse(if name == "anyinteracts" { "t_intersects" } else { name })) {
+        (name, [a, b]) => match (
+            Comparison::parse(if name == "!=" { "<>" } else { name }),
+            Relation::parse(if name == "anyinteracts" { "t_intersects" } else { name }),
+        ) {
             (Some(c), _) => Ok(Expr::Compare(c, operand(a)?, operand(b)?)),
             (_, Some(r)) => Ok(Expr::Temporal(r, operand(a)?, operand(b)?)),
             _ => Err(unsupported(op)),

@@ -22,9 +22,9 @@ pub(crate) use query::{QueryFilter, query, query_as_cql2};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expr {
     Always(bool),
-    And(Vec<Expr>),
-    Or(Vec<Expr>),
-    Not(Box<Expr>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
     Compare(Comparison, Operand, Operand),
     In(Operand, Vec<Operand>),
     Between(Operand, Operand, Operand),
@@ -64,7 +64,7 @@ pub(crate) enum Operand {
     Interval(Option<cube_core::TimeValue>, Option<cube_core::TimeValue>),
     Geometry(geojson::Geometry),
     /// Compared without regard to case.
-    CaseInsensitive(Box<Operand>),
+    CaseInsensitive(Box<Self>),
 }
 
 impl Comparison {
@@ -81,7 +81,8 @@ impl Comparison {
 }
 
 impl Relation {
-    const ALL: [(&'static str, Self); 4] = [("t_intersects", Self::Intersects), ("t_before", Self::Before), ("t_after", Self::After), ("t_during", Self::During)];
+    const ALL: [(&'static str, Self); 4] =
+        [("t_intersects", Self::Intersects), ("t_before", Self::Before), ("t_after", Self::After), ("t_during", Self::During)];
 
     fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, r)| *r)

@@ -37,10 +37,12 @@ pub(crate) fn query(query: &BTreeMap<String, Value>) -> Result<Vec<QueryFilter>>
                 other => other,
             };
             let Some(operator) = OPERATORS.into_iter().find(|o| o.eq_ignore_ascii_case(meant)) else {
-                return Err(Error::new(Kind::Invalid, format!("the query of `{property}` has an operator `{name}` that is not known")).with_hint(format!("use one of {}", OPERATORS.join(", "))));
+                return Err(Error::new(Kind::Invalid, format!("the query of `{property}` has an operator `{name}` that is not known"))
+                    .with_hint(format!("use one of {}", OPERATORS.join(", "))));
             };
             if matches!(operator, "in" | "notIn") && !value.is_array() {
-                return Err(Error::new(Kind::Invalid, format!("the query of `{property}` has `{name}` with something that is not a list")).with_hint("write for example { in = [\"a\", \"b\"] }"));
+                return Err(Error::new(Kind::Invalid, format!("the query of `{property}` has `{name}` with something that is not a list"))
+                    .with_hint("write for example { in = [\"a\", \"b\"] }"));
             }
             all.push(QueryFilter { property: property.clone(), operator, value: value.clone() });
         }

@@ -23,8 +23,8 @@ fn item() -> (Item, Facts) {
 
 fn text(filter: &str) -> Option<bool> {
     let (item, facts) = item();
-    let e = parse(&json!(filter)).unwrap_or_else(|e| panic!("{filter}: {e}"));
-    let again = parse(&to_json(&e)).unwrap_or_else(|err| panic!("{filter} as JSON: {err}"));
+    let e = parse(&json!(filter)).expect(filter);
+    let again = parse(&to_json(&e)).expect(filter);
     assert_eq!(again.evaluate(&item, &facts), e.evaluate(&item, &facts), "{filter} means the same as JSON");
     e.evaluate(&item, &facts)
 }
@@ -81,7 +81,10 @@ fn text_filters_are_evaluated() {
 fn json_filters_are_evaluated() {
     let (item, facts) = item();
     for (filter, expected) in [
-        (json!({"op": "and", "args": [{"op": "<=", "args": [{"property": "eo:cloud_cover"}, 20]}, {"op": "s_intersects", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [7.5, 46.5]}]}]}), true),
+        (
+            json!({"op": "and", "args": [{"op": "<=", "args": [{"property": "eo:cloud_cover"}, 20]}, {"op": "s_intersects", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [7.5, 46.5]}]}]}),
+            true,
+        ),
         (json!({"op": ">=", "args": [{"property": "datetime"}, {"timestamp": "2021-04-08T04:39:23Z"}]}), true),
         (json!({"op": "t_intersects", "args": [{"property": "datetime"}, {"interval": ["2021-01-01T00:00:00Z", "2022-01-30T10:23:45.5Z"]}]}), true),
         (json!({"op": "in", "args": [{"property": "collection"}, ["x", "sentinel-2-l2a"]]}), true),
@@ -118,7 +121,7 @@ fn what_is_not_understood_is_refused_by_name() {
         (json!("(".repeat(100_000)), "deep"),
         (json!(""), "early"),
     ] {
-        let e = parse(&filter).err().unwrap_or_else(|| panic!("{filter} is refused"));
+        let e = parse(&filter).expect_err("refused");
         assert!(e.to_string().contains(name), "{e}");
         assert!(e.hint().is_some());
     }

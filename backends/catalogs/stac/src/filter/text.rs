@@ -136,7 +136,11 @@ impl<'a> Parser<'a> {
 
     fn expect(&mut self, sign: &'static str) -> Result<()> {
         let t = self.next()?;
-        if matches!(t.kind, Kind::Sign(s) if s == sign) { Ok(()) } else { Err(invalid(format!("`{sign}` is expected where `{}` stands", &self.text[t.start..]))) }
+        if matches!(t.kind, Kind::Sign(s) if s == sign) {
+            Ok(())
+        } else {
+            Err(invalid(format!("`{sign}` is expected where `{}` stands", &self.text[t.start..])))
+        }
     }
 
     fn or(&mut self) -> Result<Expr> {
@@ -180,7 +184,9 @@ impl<'a> Parser<'a> {
             Some("true" | "false") if !matches!(self.tokens.get(self.at + 1), Some(Token { kind: Kind::Sign("=" | "<>"), .. })) => {
                 return Ok(Expr::Always(self.take_word("true") || !self.take_word("false")));
             }
-            Some(name) if self.is_sign(1, "(") && name != "casei" && !GEOMETRIES.contains(&name) && !is_literal_function(name) => return self.function(name),
+            Some(name) if self.is_sign(1, "(") && name != "casei" && !GEOMETRIES.contains(&name) && !is_literal_function(name) => {
+                return self.function(name);
+            }
             _ => {}
         }
         let left = self.operand()?;
@@ -271,7 +277,9 @@ impl<'a> Parser<'a> {
                 match name.as_str() {
                     "true" => Ok(Operand::Bool(true)),
                     "false" => Ok(Operand::Bool(false)),
-                    _ if GEOMETRIES.contains(&name.as_str()) && (self.is_sign(0, "(") || self.word(0).as_deref() == Some("z")) => self.geometry(token.start),
+                    _ if GEOMETRIES.contains(&name.as_str()) && (self.is_sign(0, "(") || self.word(0).as_deref() == Some("z")) => {
+                        self.geometry(token.start)
+                    }
                     _ if self.is_sign(0, "(") => self.call(&name),
                     _ => Ok(Operand::Property(word.clone())),
                 }
@@ -313,7 +321,8 @@ impl<'a> Parser<'a> {
             }
             if open == 0 {
                 let text = &self.text[start..t.end];
-                let geometry: geo::Geometry<f64> = wkt::TryFromWkt::try_from_wkt_str(text).map_err(|_| invalid(format!("`{text}` is not a geometry in WKT")))?;
+                let geometry: geo::Geometry<f64> =
+                    wkt::TryFromWkt::try_from_wkt_str(text).map_err(|_| invalid(format!("`{text}` is not a geometry in WKT")))?;
                 return Ok(Operand::Geometry(geojson::Geometry::new(geojson::GeometryValue::from(&geometry))));
             }
         }

@@ -50,8 +50,9 @@ impl Bounds {
 
     /// Whether a row group can hold an answer.
     pub(super) fn may_hold(&self, group: &RowGroupMetaData, wanted: &Wanted) -> bool {
-        let touches = |area: &Extent| self.sides.is_none_or(|s| s.iter().all(|i| double_range(group, *i).is_some()) && touches_group(group, s, area) || s.iter().any(|i| double_range(group, *i).is_none()));
-        (wanted.boxes.is_empty() || wanted.boxes.iter().any(touches)) && (wanted.periods.is_empty() || wanted.periods.iter().any(|p| self.meets_group(group, p)))
+        let touches = |area: &Extent| self.sides.is_none_or(|sides| touches_group(group, sides, area));
+        (wanted.boxes.is_empty() || wanted.boxes.iter().any(touches))
+            && (wanted.periods.is_empty() || wanted.periods.iter().any(|p| self.meets_group(group, p)))
     }
 
     fn meets_group(&self, group: &RowGroupMetaData, period: &Period) -> bool {
@@ -101,7 +102,10 @@ impl Bounds {
             if periods.is_empty() || (at.is_none() && start.zip(end).is_none()) {
                 return true;
             }
-            let meets = |p: &Period| at.is_some_and(|t| p.contains(t)) || start.zip(end).is_some_and(|(s, e)| p.end.is_none_or(|pe| s.min(e) < pe) && p.start.is_none_or(|ps| ps <= e.max(s)));
+            let meets = |p: &Period| {
+                at.is_some_and(|t| p.contains(t))
+                    || start.zip(end).is_some_and(|(s, e)| p.end.is_none_or(|pe| s.min(e) < pe) && p.start.is_none_or(|ps| ps <= e.max(s)))
+            };
             periods.iter().any(meets)
         };
         Ok((0..batch.num_rows()).map(|row| Some(in_space(row) && in_time(row))).collect())
@@ -154,5 +158,5 @@ fn announced(metadata: &ArrowReaderMetadata) -> Option<(String, [String; 4])> {
     };
     let [w, s, e, n] = ["xmin", "ymin", "xmax", "ymax"].map(path);
     let (w, s, e, n) = (w?, s?, e?, n?);
-    (w.0 == s.0 && s.0 == e.0 && e.0 == n.0).then(|| (w.0, [w.1, s.1, e.1, n.1]))
+    (w.0 == s.0 && s.0 == e.0 && e.0 == n.0).then_some((w.0, [w.1, s.1, e.1, n.1]))
 }

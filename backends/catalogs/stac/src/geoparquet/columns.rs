@@ -3,19 +3,52 @@
 use parquet::{
     arrow::{ProjectionMask, arrow_reader::ArrowReaderMetadata},
     file::{metadata::ColumnChunkMetaData, statistics::Statistics},
+    schema::types::ColumnDescPtr,
 };
 
 use crate::{patch, wanted::Wanted};
 
 /// Members of an asset that patches are made from.
 const ASSET: [&str; 18] = [
-    "href", "type", "roles", "title", "gsd", "eo:bands", "raster:bands", "bands", "nodata", "data_type", "unit", "raster:scale", "raster:offset", "raster:spatial_resolution", "file:size",
-    "file:checksum", "checksum:multihash", "raster:nodata",
+    "href",
+    "type",
+    "roles",
+    "title",
+    "gsd",
+    "eo:bands",
+    "raster:bands",
+    "bands",
+    "nodata",
+    "data_type",
+    "unit",
+    "raster:scale",
+    "raster:offset",
+    "raster:spatial_resolution",
+    "file:size",
+    "file:checksum",
+    "checksum:multihash",
+    "raster:nodata",
 ];
 /// Members of a band.
 const BAND: [&str; 18] = [
-    "name", "common_name", "eo:common_name", "nodata", "raster:nodata", "data_type", "scale", "raster:scale", "offset", "raster:offset", "unit", "description", "title", "spatial_resolution",
-    "raster:spatial_resolution", "list", "element", "item",
+    "name",
+    "common_name",
+    "eo:common_name",
+    "nodata",
+    "raster:nodata",
+    "data_type",
+    "scale",
+    "raster:scale",
+    "offset",
+    "raster:offset",
+    "unit",
+    "description",
+    "title",
+    "spatial_resolution",
+    "raster:spatial_resolution",
+    "list",
+    "element",
+    "item",
 ];
 /// Members of the projection extension.
 const PROJ: [&str; 7] = ["proj:code", "proj:epsg", "proj:wkt2", "proj:projjson", "proj:shape", "proj:transform", "proj:bbox"];
@@ -60,9 +93,16 @@ impl WantedAssets<'_> {
         let mut names = columns.filter(|(_, c)| {
             let parts = c.path().parts();
             let of_bands = parts.get(2).is_some_and(|m| matches!(m.as_str(), "eo:bands" | "bands" | "raster:bands"));
-            parts[0] == "assets" && parts.get(1).is_some_and(|k| k == key) && of_bands && parts.last().is_some_and(|n| matches!(n.as_str(), "name" | "common_name" | "eo:common_name"))
+            parts[0] == "assets" && parts.get(1).is_some_and(|k| k == key) && of_bands
         });
-        names.any(|(leaf, _)| self.groups.iter().any(|g| self.names.iter().any(|name| may_hold(self.metadata.metadata().row_group(*g).column(leaf), name))))
+        // Bands that are numbers, or JSON, have their names elsewhere.
+        let named = |c: &ColumnDescPtr| c.path().parts().last().is_some_and(|n| matches!(n.as_str(), "name" | "common_name" | "eo:common_name"));
+        let opaque = |c: &ColumnDescPtr| c.path().parts()[3..].iter().all(|p| matches!(p.as_str(), "list" | "element" | "item" | "array"));
+        names.any(|(leaf, column)| {
+            opaque(column)
+                || named(column)
+                    && self.groups.iter().any(|g| self.names.iter().any(|name| may_hold(self.metadata.metadata().row_group(*g).column(leaf), name)))
+        })
     }
 }
 

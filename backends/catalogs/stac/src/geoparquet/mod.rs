@@ -9,6 +9,8 @@ mod hilbert;
 mod rows;
 mod schema;
 mod store_reader;
+#[cfg(test)]
+mod tests;
 mod wkb;
 mod write;
 
@@ -54,7 +56,8 @@ impl Index {
         let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await.map_err(|e| corrupt(&name, e))?;
         let has = |column: &str| metadata.schema().field_with_name(column).is_ok();
         if let Some(missing) = ["id", "assets"].into_iter().find(|c| !has(c)) {
-            return Err(Error::corrupt(format!("`{name}` is not stac-geoparquet: it has no column `{missing}`")).with_hint("make one with `cube index`, or with the stac-geoparquet package"));
+            return Err(Error::corrupt(format!("`{name}` is not stac-geoparquet: it has no column `{missing}`"))
+                .with_hint("make one with `cube index`, or with the stac-geoparquet package"));
         }
         let bounds = Bounds::of(&metadata);
         Ok(Self { name, reader, metadata, bounds })
@@ -77,8 +80,13 @@ impl Index {
         }
     }
 
-    fn batches(&self, wanted: &Arc<Wanted>, whole: bool) -> Result<stream::BoxStream<'static, parquet::errors::Result<arrow_array::RecordBatch>>, ParquetError> {
-        let groups: Vec<usize> = (0..self.metadata.metadata().num_row_groups()).filter(|g| self.bounds.may_hold(self.metadata.metadata().row_group(*g), wanted)).collect();
+    fn batches(
+        &self,
+        wanted: &Arc<Wanted>,
+        whole: bool,
+    ) -> Result<stream::BoxStream<'static, parquet::errors::Result<arrow_array::RecordBatch>>, ParquetError> {
+        let groups: Vec<usize> =
+            (0..self.metadata.metadata().num_row_groups()).filter(|g| self.bounds.may_hold(self.metadata.metadata().row_group(*g), wanted)).collect();
         tracing::debug!(index = %self.name, touched = groups.len(), of = self.metadata.metadata().num_row_groups(), "row groups");
         if groups.is_empty() {
             return Ok(stream::empty().boxed());

@@ -4,8 +4,9 @@ use arrow_array::{
     Array, ArrayRef, RecordBatch,
     cast::AsArray,
     types::{
-        ArrowTimestampType, Date32Type, Date64Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
-        TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+        ArrowTimestampType, Date32Type, Date64Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+        UInt64Type,
     },
 };
 use arrow_schema::{DataType, Field, TimeUnit};
@@ -53,7 +54,11 @@ fn item(batch: &RecordBatch, row: usize, at: &Location) -> Result<Item> {
 fn bbox(value: Value) -> Value {
     match value {
         Value::Object(sides) => {
-            let names = if sides.contains_key("zmin") && sides.contains_key("zmax") { &["xmin", "ymin", "zmin", "xmax", "ymax", "zmax"][..] } else { &["xmin", "ymin", "xmax", "ymax"][..] };
+            let names = if sides.contains_key("zmin") && sides.contains_key("zmax") {
+                &["xmin", "ymin", "zmin", "xmax", "ymax", "zmax"][..]
+            } else {
+                &["xmin", "ymin", "xmax", "ymax"][..]
+            };
             names.iter().map(|n| sides.get(*n).cloned().unwrap_or(Value::Null)).collect()
         }
         other => other,
@@ -128,7 +133,13 @@ fn float(f: f64) -> Value {
     if f.is_finite() {
         return json!(f);
     }
-    if f.is_nan() { "nan".into() } else if f > 0.0 { "inf".into() } else { "-inf".into() }
+    if f.is_nan() {
+        "nan".into()
+    } else if f > 0.0 {
+        "inf".into()
+    } else {
+        "-inf".into()
+    }
 }
 
 fn text(text: &str, field: &Field) -> Value {

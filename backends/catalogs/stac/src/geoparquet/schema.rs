@@ -13,6 +13,8 @@ use crate::{item::Item, time};
 const MOST_MEMBERS: usize = 1000;
 /// Members of the item itself; a property of such a name cannot be kept.
 const MEMBERS: [&str; 9] = ["type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "links", "assets", "collection"];
+/// Not kept: the outline in the CRS follows from `proj:bbox` and `proj:transform`, and the Python package fails on a column of it with gaps.
+const DROPPED: &str = "proj:geometry";
 /// Properties that the specification wants as timestamps.
 const TIMES: [&str; 8] = ["datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires", "unpublished"];
 const SIDES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
@@ -28,8 +30,8 @@ pub(super) enum Kind {
     Float,
     Text,
     Time,
-    List(Box<Kind>),
-    Object(BTreeMap<String, Kind>),
+    List(Box<Self>),
+    Object(BTreeMap<String, Self>),
     /// Values that have no common type: JSON in a text.
     Json,
 }
@@ -43,7 +45,7 @@ impl Kind {
             Value::Number(_) => Self::Float,
             Value::String(_) => Self::Text,
             Value::Array(list) => Self::List(Box::new(list.iter().map(Self::of).fold(Self::Nothing, Self::merge))),
-            Value::Object(map) => Self::Object(map.iter().map(|(k, v)| (k.clone(), Self::of(v))).collect()),
+            Value::Object(map) => Self::Object(map.iter().filter(|(k, _)| *k != DROPPED).map(|(k, v)| (k.clone(), Self::of(v))).collect()),
         }
     }
 
@@ -98,9 +100,11 @@ impl Kind {
             (Self::Json, v) => v.to_string().into(),
             (Self::Time, v) => v.as_str().and_then(time::parse).map_or(Value::Null, |t| time::text(t).into()),
             (Self::List(inner), Value::Array(list)) => list.into_iter().map(|v| inner.fit(v)).collect(),
-            (Self::Object(members), Value::Object(map)) => {
-                map.into_iter().filter_map(|(k, v)| members.get(&k).map(|kind| kind.fit(v)).filter(|v| !v.is_null()).map(|v| (k, v))).collect::<Map<_, _>>().into()
-            }
+            (Self::Object(members), Value::Object(map)) => map
+                .into_iter()
+                .filter_map(|(k, v)| members.get(&k).map(|kind| kind.fit(v)).filter(|v| !v.is_null()).map(|v| (k, v)))
+                .collect::<Map<_, _>>()
+                .into(),
             (_, v) => v,
         }
     }
@@ -120,7 +124,8 @@ impl Columns {
     /// Learns from one item.
     pub(super) fn learn(&mut self, item: &Item) {
         for (name, value) in properties(item) {
-            let kind = if TIMES.contains(&name.as_str()) && value.as_str().is_some_and(|t| time::parse(t).is_some()) { Kind::Time } else { Kind::of(value) };
+            let kind =
+                if TIMES.contains(&name.as_str()) && value.as_str().is_some_and(|t| time::parse(t).is_some()) { Kind::Time } else { Kind::of(value) };
             let known = self.properties.remove(name).unwrap_or_default();
             self.properties.insert(name.clone(), known.merge(kind));
         }
@@ -138,7 +143,8 @@ impl Columns {
         let list = |name: &str, inner: DataType| Field::new(name, DataType::List(Arc::new(Field::new("element", inner, true))), true);
         let link = DataType::Struct(["href", "rel", "title", "type"].map(text).to_vec().into());
         let sides: Fields = SIDES.iter().map(|s| Arc::new(Field::new(*s, DataType::Float64, true)) as FieldRef).collect();
-        let nothing = Field::new("assets", DataType::Struct(vec![Field::new("none", DataType::Struct(vec![text("href")].into()), true)].into()), true);
+        let nothing =
+            Field::new("assets", DataType::Struct(vec![Field::new("none", DataType::Struct(vec![text("href")].into()), true)].into()), true);
         let mut fields = vec![
             text("type"),
             text("stac_version"),
@@ -148,7 +154,10 @@ impl Columns {
             Field::new("geometry", DataType::Binary, true),
             Field::new("bbox", DataType::Struct(sides), true),
             Kind::Time.field("datetime").unwrap_or_else(|| text("datetime")),
-            self.links.field("links").filter(|f| !matches!(f.data_type(), DataType::List(inner) if inner.data_type() == &DataType::Utf8)).unwrap_or_else(|| list("links", link)),
+            self.links
+                .field("links")
+                .filter(|f| !matches!(f.data_type(), DataType::List(inner) if inner.data_type() == &DataType::Utf8))
+                .unwrap_or_else(|| list("links", link)),
             self.assets.field("assets").unwrap_or(nothing),
         ];
         fields.extend(self.properties.iter().filter(|(name, _)| *name != "datetime").filter_map(|(name, kind)| kind.field(name)));
@@ -160,7 +169,8 @@ impl Columns {
         let geometry = item.0.get("geometry").filter(|g| !g.is_null()).and_then(|g| serde_json::from_value::<Geometry>(g.clone()).ok());
         let hex = |bytes: Vec<u8>| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let get = |name: &str| item.0.get(name).cloned().unwrap_or(Value::Null);
-        let mut row: Map<String, Value> = properties(item).filter_map(|(k, v)| Some((k.clone(), self.properties.get(k)?.fit(v.clone())))).filter(|(_, v)| !v.is_null()).collect();
+        let mut row: Map<String, Value> =
+            properties(item).filter_map(|(k, v)| Some((k.clone(), self.properties.get(k)?.fit(v.clone())))).filter(|(_, v)| !v.is_null()).collect();
         let datetime = item.text("datetime").and_then(time::parse).map_or(Value::Null, |t| time::text(t).into());
         row.extend([
             ("datetime".to_owned(), datetime),
@@ -179,11 +189,18 @@ impl Columns {
 }
 
 fn properties(item: &Item) -> impl Iterator<Item = (&String, &Value)> {
-    item.0.get("properties").and_then(Value::as_object).into_iter().flatten().filter(|(name, _)| !MEMBERS.contains(&name.as_str()) && !name.is_empty())
+    item.0
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !MEMBERS.contains(&name.as_str()) && !name.is_empty() && *name != DROPPED)
 }
 
 /// The stated box, else that of the outline.
 fn bbox(item: &Item) -> Value {
     let outline = || crate::outline::Outline::of(item, &cube_core::SourceGrid::default()).bbox;
-    item.bbox().or_else(outline).map_or(Value::Null, |sides| SIDES.iter().zip(sides).map(|(name, side)| ((*name).to_owned(), json!(side))).collect::<Map<_, _>>().into())
+    item.bbox()
+        .or_else(outline)
+        .map_or(Value::Null, |sides| SIDES.iter().zip(sides).map(|(name, side)| ((*name).to_owned(), json!(side))).collect::<Map<_, _>>().into())
 }

@@ -147,13 +147,22 @@ impl Reader<'_> {
             2 => GeometryValue::LineString { coordinates: self.line()? },
             3 => GeometryValue::Polygon { coordinates: self.polygon()? },
             4 => GeometryValue::MultiPoint {
-                coordinates: parts(self)?.into_iter().map(|g| if let GeometryValue::Point { coordinates } = g.value { Some(coordinates) } else { None }).collect::<Option<_>>()?,
+                coordinates: parts(self)?
+                    .into_iter()
+                    .map(|g| if let GeometryValue::Point { coordinates } = g.value { Some(coordinates) } else { None })
+                    .collect::<Option<_>>()?,
             },
             5 => GeometryValue::MultiLineString {
-                coordinates: parts(self)?.into_iter().map(|g| if let GeometryValue::LineString { coordinates } = g.value { Some(coordinates) } else { None }).collect::<Option<_>>()?,
+                coordinates: parts(self)?
+                    .into_iter()
+                    .map(|g| if let GeometryValue::LineString { coordinates } = g.value { Some(coordinates) } else { None })
+                    .collect::<Option<_>>()?,
             },
             6 => GeometryValue::MultiPolygon {
-                coordinates: parts(self)?.into_iter().map(|g| if let GeometryValue::Polygon { coordinates } = g.value { Some(coordinates) } else { None }).collect::<Option<_>>()?,
+                coordinates: parts(self)?
+                    .into_iter()
+                    .map(|g| if let GeometryValue::Polygon { coordinates } = g.value { Some(coordinates) } else { None })
+                    .collect::<Option<_>>()?,
             },
             7 => GeometryValue::GeometryCollection { geometries: parts(self)? },
             _ => return None,

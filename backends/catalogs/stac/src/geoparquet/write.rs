@@ -11,8 +11,8 @@ use std::{
     sync::Arc,
 };
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{ArrayRef, RecordBatch, cast::AsArray, types::TimestampMicrosecondType};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use cube_backend::{Error, Kind, Result};
 use parquet::{
     arrow::ArrowWriter,
@@ -81,7 +81,11 @@ impl Spool {
 }
 
 /// Writes what was set down to a file, which appears when it is whole. Answers the number of items.
-pub(crate) fn write(mut spool: Spool, path: &Path) -> Result<usize> {
+pub(crate) fn write(spool: Spool, path: &Path) -> Result<usize> {
+    write_grouped(spool, path, ROW_GROUP)
+}
+
+pub(super) fn write_grouped(mut spool: Spool, path: &Path, row_group: usize) -> Result<usize> {
     let name = path.display().to_string();
     let failed = |e: parquet::errors::ParquetError| Error::new(Kind::Unavailable, format!("`{name}` cannot be written")).with_source(e);
     spool.file.flush().map_err(spool_error)?;
@@ -89,7 +93,8 @@ pub(crate) fn write(mut spool: Spool, path: &Path) -> Result<usize> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut out = NamedTempFile::new_in(folder).map_err(|e| io_error(&name, e))?;
     let schema: SchemaRef = Arc::new(spool.columns.schema());
-    let mut writer = ArrowWriter::try_new(BufWriter::new(out.as_file_mut()), Arc::clone(&schema), Some(properties(&spool))).map_err(failed)?;
+    let mut writer =
+        ArrowWriter::try_new(BufWriter::new(out.as_file_mut()), Arc::clone(&schema), Some(properties(&spool, row_group))).map_err(failed)?;
     let items = spool.items();
     let entries = std::mem::take(&mut spool.entries);
     let source = spool.file.get_mut();
@@ -104,20 +109,36 @@ pub(crate) fn write(mut spool: Spool, path: &Path) -> Result<usize> {
 }
 
 fn batch(entries: &[Entry], source: &mut File, columns: &Columns, schema: &SchemaRef) -> Result<RecordBatch> {
-    let mut decoder = arrow_json::ReaderBuilder::new(Arc::clone(schema)).with_batch_size(entries.len()).build_decoder().map_err(column_error)?;
+    let mut decoder =
+        arrow_json::ReaderBuilder::new(Arc::new(without_zones(schema))).with_batch_size(entries.len()).build_decoder().map_err(column_error)?;
     let mut rows = Vec::with_capacity(entries.len());
     for entry in entries {
         let mut bytes = vec![0; entry.length as usize];
         source.seek(SeekFrom::Start(entry.offset)).and_then(|_| source.read_exact(&mut bytes)).map_err(spool_error)?;
         let text = zstd::stream::decode_all(bytes.as_slice()).map_err(spool_error)?;
-        let item: Item = serde_json::from_slice(&text).map_err(|e| Error::corrupt("the temporary file of the index changed while it was read").with_source(e))?;
+        let item: Item =
+            serde_json::from_slice(&text).map_err(|e| Error::corrupt("the temporary file of the index changed while it was read").with_source(e))?;
         rows.push(columns.row(&item));
     }
     decoder.serialize(&rows).map_err(column_error)?;
-    decoder.flush().map_err(column_error)?.ok_or_else(|| Error::corrupt("a batch of the index has no rows"))
+    let batch = decoder.flush().map_err(column_error)?.ok_or_else(|| Error::corrupt("a batch of the index has no rows"))?;
+    let columns = batch.columns().iter().map(|c| match c.as_primitive_opt::<TimestampMicrosecondType>() {
+        Some(instants) => Arc::new(instants.clone().with_timezone("UTC")) as ArrayRef,
+        None => Arc::clone(c),
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(column_error)
 }
 
-fn properties(spool: &Spool) -> WriterProperties {
+/// The reader of JSON knows no time zones; without one it reads instants as UTC, which they are.
+fn without_zones(schema: &Schema) -> Schema {
+    let bare = |f: &FieldRef| match f.data_type() {
+        DataType::Timestamp(unit, Some(_)) => f.as_ref().clone().with_data_type(DataType::Timestamp(*unit, None)),
+        _ => f.as_ref().clone(),
+    };
+    Schema::new(schema.fields().iter().map(bare).collect::<Vec<_>>())
+}
+
+fn properties(spool: &Spool, row_group: usize) -> WriterProperties {
     let types: Vec<&String> = spool.columns.geometry_types.iter().collect();
     // Without a `crs`, GeoParquet means longitude and latitude on WGS 84.
     let mut geometry = json!({
@@ -131,16 +152,21 @@ fn properties(spool: &Spool) -> WriterProperties {
     let stac = json!({"version": "1.0.0"});
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_max_row_group_row_count(Some(row_group))
         .set_data_page_row_count_limit(PAGE)
         .set_write_batch_size(PAGE)
         .set_created_by(concat!("eocube ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_key_value_metadata(Some(vec![KeyValue::new("geo".to_owned(), geo.to_string()), KeyValue::new("stac-geoparquet".to_owned(), stac.to_string())]))
+        .set_key_value_metadata(Some(vec![
+            KeyValue::new("geo".to_owned(), geo.to_string()),
+            KeyValue::new("stac-geoparquet".to_owned(), stac.to_string()),
+        ]))
         .build()
 }
 
 fn spool_error(e: std::io::Error) -> Error {
-    Error::new(Kind::Unavailable, "the temporary file of the index cannot be used").with_hint("there may be no space left where the index is written").with_source(e)
+    Error::new(Kind::Unavailable, "the temporary file of the index cannot be used")
+        .with_hint("there may be no space left where the index is written")
+        .with_source(e)
 }
 
 fn column_error(e: arrow_schema::ArrowError) -> Error {

@@ -16,7 +16,8 @@ const SCALE: usize = 2;
 const PAPER: [u8; 3] = [255, 255, 255];
 const INK: [u8; 3] = [40, 40, 40];
 /// Told apart by people who see colours differently, and by lightness.
-const LEGEND: [(&str, [u8; 3]); 4] = [("not loaded", [225, 225, 225]), ("loaded", [0, 114, 178]), ("empty", [240, 228, 66]), ("partial", [213, 94, 0])];
+const LEGEND: [(&str, [u8; 3]); 4] =
+    [("not loaded", [225, 225, 225]), ("loaded", [0, 114, 178]), ("empty", [240, 228, 66]), ("partial", [213, 94, 0])];
 
 /// What is drawn of a chunk over all its bands and steps.
 #[derive(Debug, Clone, Copy, Default)]

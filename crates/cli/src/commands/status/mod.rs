@@ -16,9 +16,12 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   cube status alps
-  cube status alps --json                             also which chunks are loaded, empty and partial, step by step
-  cube status alps --check                            decode every chunk and compare with the ledger
-  cube status alps --map state.png --time 2024-06-18  a picture of the chunks";
+  # Also which chunks are loaded, empty and partial, step by step
+  cube status alps --json
+  # Decode every chunk and compare with the ledger
+  cube status alps --check
+  # A picture of the chunks
+  cube status alps --map state.png --time 2024-06-18";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -71,7 +74,13 @@ impl fmt::Display for Answer {
             writeln!(f, "  {title}")?;
         }
         writeln!(f, "  source   {}", s.source)?;
-        writeln!(f, "  chunks   {} × {} pixels{}", s.chunk[0], s.chunk[1], if s.unit == s.chunk { String::new() } else { format!(", in shards of {} × {}", s.unit[0], s.unit[1]) })?;
+        writeln!(
+            f,
+            "  chunks   {} × {} pixels{}",
+            s.chunk[0],
+            s.chunk[1],
+            if s.unit == s.chunk { String::new() } else { format!(", in shards of {} × {}", s.unit[0], s.unit[1]) }
+        )?;
         if s.groups.is_empty() {
             writeln!(f, "  grid     the source's own; nothing has been loaded yet")?;
         }
@@ -80,7 +89,15 @@ impl fmt::Display for Answer {
         }
         writeln!(f, "  known    {}, {}", several(s.patches as u64, "patch"), several(s.searches as u64, "search"))?;
         let size = &s.size;
-        write!(f, "  size     {}: pixels {}, ledger {}, patches {}, other {}", units::bytes(size.total), units::bytes(size.data), units::bytes(size.ledger), units::bytes(size.patches), units::bytes(size.other))?;
+        write!(
+            f,
+            "  size     {}: pixels {}, ledger {}, patches {}, other {}",
+            units::bytes(size.total),
+            units::bytes(size.data),
+            units::bytes(size.ledger),
+            units::bytes(size.patches),
+            units::bytes(size.other)
+        )?;
         for (i, version) in s.history.iter().take(5).enumerate() {
             let head = if i == 0 { "history" } else { "" };
             write!(f, "\n  {head:8} {}  {}", version.time.format("%Y-%m-%d %H:%M:%S"), version.message)?;
@@ -114,7 +131,14 @@ fn group_lines(group: &GroupStatus, step: TimeStep, f: &mut fmt::Formatter<'_>) 
 fn band_line(band: &BandStatus, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let done = band.loaded + band.empty;
     let nodata = band.nodata.map_or_else(|| "no nodata".to_owned(), |n| format!("nodata {n}"));
-    write!(f, "  band     {:width$}  {} loaded ({} of {})", band.name, units::percent(done, band.units), units::count(done), several(band.units, "chunk"))?;
+    write!(
+        f,
+        "  band     {:width$}  {} loaded ({} of {})",
+        band.name,
+        units::percent(done, band.units),
+        units::count(done),
+        several(band.units, "chunk")
+    )?;
     if band.empty > 0 {
         write!(f, ", {} of them empty", units::count(band.empty))?;
     }

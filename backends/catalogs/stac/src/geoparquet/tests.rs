@@ -1,0 +1,98 @@
+//! What is left out of an index while it is read never changes an answer.
+
+use std::{path::Path, sync::Arc};
+
+use cube_access::{Access, AccessOptions};
+use cube_backend::{Catalog, Kind, PatchQuery};
+use cube_core::{Extent, PatchIndex, Period, TimeValue};
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+
+use super::{Spool, write::write_grouped};
+use crate::{Item, StacCatalog, StacOptions, location::Location};
+
+async fn open(path: &Path) -> StacCatalog {
+    let access = Access::new(AccessOptions::default()).expect("access");
+    StacCatalog::open(&path.to_string_lossy(), Arc::new(access), StacOptions::default()).await.expect("a catalogue")
+}
+
+async fn sorted(catalog: &StacCatalog, query: &PatchQuery) -> Vec<String> {
+    let patches: Vec<PatchIndex> = catalog.patches(query).try_collect().await.expect("patches");
+    let mut all: Vec<String> = patches.iter().map(|p| serde_json::to_string(p).expect("JSON")).collect();
+    all.sort();
+    all
+}
+
+fn grid_item(lon: i32, lat: i32, day: u32) -> Value {
+    let (w, s) = (f64::from(lon), f64::from(lat));
+    let crossing = w + 1.5 > 180.0;
+    let (e, n) = (if crossing { w + 1.5 - 360.0 } else { w + 1.5 }, s + 1.5);
+    let east = w + 1.5;
+    let interval = day.is_multiple_of(3);
+    let mut properties = json!({"datetime": format!("2024-01-{day:02}T12:00:00Z"), "eo:cloud_cover": f64::from(day), "platform": "x"});
+    if interval {
+        properties["datetime"] = Value::Null;
+        properties["start_datetime"] = format!("2024-01-{day:02}T00:00:00Z").into();
+        properties["end_datetime"] = format!("2024-01-{day:02}T23:59:59Z").into();
+    }
+    json!({"type": "Feature", "stac_version": "1.1.0", "id": format!("t_{lon}_{lat}_{day}"), "collection": if day.is_multiple_of(2) { "even" } else { "odd" },
+        "geometry": {"type": "Polygon", "coordinates": [[[w, s], [east, s], [east, n], [w, n], [w, s]]]}, "bbox": [w, s, e, n], "properties": properties, "links": [],
+        "assets": {"a": {"href": format!("https://h/{lon}/{lat}/{day}/a.tif"), "type": "image/tiff"}, "b": {"href": "https://h/b.tif", "type": "image/tiff", "bands": [{"name": "nir"}]}}})
+}
+
+/// Every kind of question gets from an index the answer that the plain items give.
+#[tokio::test]
+async fn pruning_never_changes_an_answer() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let items: Vec<Value> = (-12..12)
+        .flat_map(|x| (-6..6).flat_map(move |y| [1, 5, 6, 9, 28].map(move |d| grid_item(x * 15, y * 15, d))))
+        .chain((1..20).map(|d| grid_item(179, 10, d)))
+        .collect();
+    let (plain_file, index_file) = (dir.path().join("items.json"), dir.path().join("index.parquet"));
+    std::fs::write(&plain_file, json!({"type": "FeatureCollection", "features": items}).to_string()).expect("a file");
+    let mut spool = Spool::new(dir.path()).expect("a spool");
+    let here = Location::parse("/items.json").expect("a path");
+    items.into_iter().for_each(|i| spool.add(&Item::new(i, &here, None).expect("an item")).expect("room"));
+    write_grouped(spool, &index_file, 60).expect("an index");
+    let (plain, index) = (open(&plain_file).await, open(&index_file).await);
+    let at = |day: i64, hour: i64| TimeValue((19_723 + day - 1) * 86_400_000_000 + hour * 3_600_000_000);
+    let boxes = [
+        vec![],
+        vec![Extent::new(0.2, 0.2, 0.4, 0.4)],
+        vec![Extent::new(-180.0, 9.0, -179.0, 12.0)],
+        vec![Extent::new(179.5, 9.0, 180.0, 12.0), Extent::new(-180.0, 9.0, -179.9, 12.0)],
+        vec![Extent::new(-180.0, -90.0, 180.0, 90.0)],
+        vec![Extent::new(3.0, 3.0, 4.0, 4.0)],
+        vec![Extent::new(-46.0, -46.0, 16.0, 16.0)],
+    ];
+    let periods = [
+        vec![],
+        vec![Period::new(at(5, 0), at(6, 0))],
+        vec![Period::new(at(6, 12), at(6, 13)), Period { start: Some(at(27, 0)), end: None }],
+        vec![Period::new(at(40, 0), at(50, 0))],
+    ];
+    let mut found = 0;
+    for boxes in &boxes {
+        for periods in &periods {
+            for (collections, filter, assets) in
+                [(vec![], None, vec![]), (vec!["even"], Some(json!("eo:cloud_cover < 9")), vec!["nir"]), (vec!["odd", "even"], None, vec!["a"])]
+            {
+                let query = PatchQuery {
+                    boxes: boxes.clone(),
+                    periods: periods.clone(),
+                    collections: collections.into_iter().map(str::to_owned).collect(),
+                    filter,
+                    assets: assets.into_iter().map(str::to_owned).collect(),
+                    ..PatchQuery::default()
+                };
+                let (a, b) = (sorted(&plain, &query).await, sorted(&index, &query).await);
+                assert!(a == b, "{query:?}: {} and {}", a.len(), b.len());
+                found += a.len();
+            }
+        }
+    }
+    assert!(found > 5_000, "{found}");
+    index.check(&["even".into(), "odd".into()]).await.expect("both are there");
+    let e = index.check(&["neither".into()]).await.expect_err("it is not there");
+    assert!(e.kind() == Kind::NotFound && e.to_string().contains("`neither`") && e.hint().is_some_and(|h| h.contains("`even`")));
+}

@@ -54,7 +54,7 @@ rust-tests:
 	@$(step) 'cargo test' cargo test --workspace
 
 without-default-features:
-	@$(step) 'build without default features' cargo build -p cube-cli --no-default-features
+	@$(step) 'build without default features' cargo build -p cube-cli -p cube-testkit --no-default-features
 	@$(step) 'try without default features' tools/try-plain.sh target/debug/cube
 
 # Naming the same targets as `cargo test` keeps the same features, so that no dependency is built again.

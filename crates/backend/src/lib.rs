@@ -14,6 +14,7 @@ mod catalog;
 mod error;
 mod format;
 mod patch_store;
+mod scene;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -21,3 +22,4 @@ pub use catalog::{Catalog, CatalogExt, PatchQuery, PatchStream};
 pub use error::{Error, Kind, Result};
 pub use format::{Block, ByteSource, Format, Image, Place, Sources};
 pub use patch_store::{Downloaded, PatchStore};
+pub use scene::{PROCESSED, SCENE, newest_by};

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use cube_backend::newest_by;
 use cube_core::{ChunkGrid, ChunkIndex, ChunkSet, GroupLayout, Layout, PatchIndex, Plan, TASK_VERSION, Task, TimeStep, TimeValue, Toi, Unit, Window};
 use cube_store::{Cube, LedgerBlock, PatchFilter, Snapshot, State};
 use serde::Serialize;
@@ -89,7 +90,7 @@ impl Planner<'_> {
         let mut steps = BySteps::new();
         let patches: Vec<_> = patches.iter().filter(|p| native::belongs(p, self.group, self.layout)).cloned().collect();
         let touched = Locator::new(self.layout, self.group)?.units(&patches)?;
-        for (patch, touched) in patches.into_iter().zip(touched) {
+        for (patch, touched) in newest_by(patches.into_iter().zip(touched).collect(), |(patch, _)| patch) {
             let step = patch.time.map_or(TimeValue(0), |t| self.layout.time.step_of(t));
             let declared = self.layout.time.declared.as_ref().is_none_or(|d| d.binary_search(&step).is_ok());
             if declared && (self.layout.time.step == TimeStep::None || self.wanted.wants(&self.layout.time, step)) {
@@ -142,7 +143,7 @@ impl Planner<'_> {
         for bands in self.together(&patches) {
             let of_bands = missing.iter().filter_map(|(at, fingerprint, needs)| {
                 let flags: Vec<bool> = bands.iter().map(|&b| needs[b]).collect();
-                flags.contains(&true).then(|| (*at, *fingerprint, flags))
+                flags.contains(&true).then_some((*at, *fingerprint, flags))
             });
             let names: Vec<String> = bands.iter().map(|&b| self.layout.bands[self.wanted.bands[b]].name.clone()).collect();
             self.cut(of_bands.collect(), &names, time, &per_step, &patches, &mut tasks);
@@ -175,7 +176,7 @@ impl Planner<'_> {
         groups.into_iter().map(|(_, bands)| bands).collect()
     }
 
-    /// Cuts missing units into tasks: neighbours in a row, no more than `task_bytes` of one band.
+    /// Cuts missing units into tasks of neighbours, no more than `task_bytes` of one band each.
     fn cut(
         &self,
         missing: Vec<(ChunkIndex, u64, Vec<bool>)>,
@@ -188,8 +189,7 @@ impl Planner<'_> {
         let widest = self.wanted.bands.iter().map(|&b| self.layout.bands[b].dtype.size()).max().unwrap_or(1);
         let unit_bytes = self.layout.unit.len() * time.steps.len() * widest;
         let most = (self.task_bytes / unit_bytes.max(1)).max(1);
-        let neighbours = |a: &(ChunkIndex, u64, Vec<bool>), b: &(ChunkIndex, u64, Vec<bool>)| a.0.row == b.0.row && a.0.col + 1 == b.0.col;
-        for run in missing.chunk_by(neighbours).flat_map(|run| run.chunks(most)) {
+        for run in rows_together(&missing, most) {
             let mut local: Vec<Arc<PatchIndex>> = Vec::new();
             let mut index: HashMap<(usize, u32), u32> = HashMap::new();
             for (step, map) in per_step.iter().enumerate() {
@@ -273,6 +273,28 @@ fn compare_values(a: &serde_json::Value, b: &serde_json::Value) -> Ordering {
         (Some(x), Some(y)) => x.total_cmp(&y),
         _ => a.to_string().cmp(&b.to_string()),
     }
+}
+
+/// Missing units in parts of at most `most`: whole rows together as long as they fit, a longer row cut into runs of neighbours.
+fn rows_together<T>(missing: &[(ChunkIndex, u64, T)], most: usize) -> Vec<&[(ChunkIndex, u64, T)]> {
+    let mut parts: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut start = 0;
+    for row in missing.chunk_by(|a, b| a.0.row == b.0.row) {
+        let end = start + row.len();
+        match parts.last_mut() {
+            Some(last) if row.len() <= most && end - last.start <= most && missing[last.end - 1].0.row + 1 == row[0].0.row => last.end = end,
+            _ if row.len() <= most => parts.push(start..end),
+            _ => {
+                let neighbours = row.chunk_by(|a, b| a.0.col + 1 == b.0.col).flat_map(|run| run.chunks(most));
+                neighbours.fold(start, |at, run| {
+                    parts.push(at..at + run.len());
+                    at + run.len()
+                });
+            }
+        }
+        start = end;
+    }
+    parts.into_iter().map(|part| &missing[part]).collect()
 }
 
 /// For each unit the patches that touch it, in order.
@@ -380,4 +402,19 @@ pub(crate) async fn stored(snapshot: &Snapshot, layout: &Layout, regions: &[Regi
 pub(crate) fn newest(patches: impl Iterator<Item = Arc<PatchIndex>>) -> Vec<Arc<PatchIndex>> {
     let mut seen = std::collections::HashSet::new();
     patches.filter(|p| seen.insert(p.id.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_kept_together_and_long_ones_cut() {
+        let units = |cells: &[(u32, u32)]| cells.iter().map(|(row, col)| (ChunkIndex { row: *row, col: *col }, 0, ())).collect::<Vec<_>>();
+        let lengths = |cells: &[(u32, u32)], most| rows_together(&units(cells), most).iter().map(|p| p.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(&[(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)], 4), [4, 1]);
+        assert_eq!(lengths(&[(0, 0), (2, 0)], 4), [1, 1], "rows apart are parts apart");
+        assert_eq!(lengths(&[(0, 0), (0, 1), (0, 2), (0, 5), (0, 6)], 2), [2, 1, 2]);
+        assert_eq!(lengths(&[(0, 0), (0, 1), (0, 2), (1, 0)], 2), [2, 1, 1], "a cut row takes no other with it");
+    }
 }

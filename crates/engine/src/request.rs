@@ -81,7 +81,10 @@ fn periods(toi: &Toi, layout: &Layout) -> Result<Vec<Period>> {
     let asked = |step: &TimeValue| toi.periods().iter().any(|p| p.intersection(&axis.period_of(*step)).is_some());
     let units = declared.chunks(layout.unit_time.max(1));
     let touched: Vec<_> = units.filter(|unit| unit.iter().any(asked)).flatten().map(|s| axis.period_of(*s)).collect();
-    if touched.is_empty() {
+    let span = declared.first().zip(declared.last()).and_then(|(a, b)| axis.period_of(*a).start.zip(axis.period_of(*b).end));
+    let within = |p: &Period| span.is_some_and(|(a, b)| p.intersection(&Period::new(a, b)).is_some());
+    // A time between two steps holds nothing, which is an answer; a time off the axis is a mistake.
+    if touched.is_empty() && !toi.periods().iter().any(within) {
         let ends = declared.first().zip(declared.last()).map_or_else(String::new, |(a, b)| format!(" ({a} to {b})"));
         return Err(Error::refused_with(
             format!("the time asked for, `{toi}`, lies off the declared time axis of the cube"),

@@ -169,8 +169,8 @@ async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, sample: &Pat
             format!("it has {}; give the name as `asset` in [bands.{name}]", known.join(", ")),
         )
     })?;
-    let image =
-        if band.dtype.is_none() || band.nodata.is_none() || asset.scale.is_none() { Some(context.fetcher.image(&asset).await?) } else { None };
+    let stated = band.dtype.or(asset.dtype).is_some() && band.nodata.or(asset.nodata).is_some() && asset.scale.is_some();
+    let image = if stated { None } else { Some(context.fetcher.image(&asset).await?) };
     let source = image.as_ref().map(|i| i.dtype(asset.band)).or(asset.dtype);
     let dtype = band.dtype.or_else(|| source.map(|s| default_dtype(s, band.values, spec.mosaic.method)));
     let dtype = dtype.ok_or_else(|| Error::refused_with(format!("the type of `{name}` is not known"), format!("give `dtype` in [bands.{name}]")))?;

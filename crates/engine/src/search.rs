@@ -84,7 +84,7 @@ impl<'a> Searcher<'a> {
             if patches.len() > limit {
                 return Ok(None);
             }
-            if patches.len() % 100 == 0 {
+            if patches.len().is_multiple_of(100) {
                 self.context.progress.on(Event::Found(patches.len()));
             }
         }

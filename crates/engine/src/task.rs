@@ -162,7 +162,7 @@ impl BandRun<'_> {
         let (level, mapping) = self.context.mappings.get(&levels[0], levels, &self.group.grid)?;
         let source = SourceInfo::new(patch, asset, image.as_ref(), self.band, self.layout.spec.mosaic.method)?;
         let mut parts: Vec<Vec<(Window, Canvas)>> = windows.iter().map(|_| Vec::new()).collect();
-        let mut queue: Vec<Vec<(usize, Window)>> = vec![windows.iter().copied().enumerate().collect()];
+        let mut queue: Vec<Piece> = vec![windows.iter().copied().enumerate().collect()];
         while let Some(piece) = queue.pop() {
             let needs = piece.iter().filter_map(|(_, w)| mapping.source_window(*w, self.band.resampling));
             let Some(window) = needs.reduce(Window::union) else { continue };
@@ -232,8 +232,11 @@ impl BandRun<'_> {
     }
 }
 
+/// Windows of the destination that are filled from one read, each with its place in the caller's list.
+type Piece = Vec<(usize, Window)>;
+
 /// Splits windows into two lists, or a single window into two halves; `None` when there is but one row.
-fn halves(piece: &[(usize, Window)]) -> Option<(Vec<(usize, Window)>, Vec<(usize, Window)>)> {
+fn halves(piece: &[(usize, Window)]) -> Option<(Piece, Piece)> {
     if let [(i, w)] = piece {
         let top = w.rows / 2;
         let left = w.cols / 2;

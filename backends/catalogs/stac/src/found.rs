@@ -10,7 +10,7 @@ use futures::{
 };
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{item::Item, patch, scene, wanted::Wanted};
+use crate::{item::Item, patch, wanted::Wanted};
 
 /// Items, a page at a time, as a source answers.
 pub(crate) type Pages = BoxStream<'static, Result<Vec<Item>>>;
@@ -67,13 +67,13 @@ impl State {
             match self.pages.next().await {
                 None => {
                     self.ended = true;
-                    return Ok(Some(scene::newest_by(std::mem::take(&mut self.held), |f| &f.patch)));
+                    return Ok(Some(cube_backend::newest_by(std::mem::take(&mut self.held), |f| &f.patch)));
                 }
                 Some(page) => self.take(page?)?,
             }
             let ready = self.page.saturating_sub(HELD_PAGES);
             if self.held.first().is_some_and(|f| f.page <= ready) {
-                let all = scene::newest_by(std::mem::take(&mut self.held), |f| &f.patch);
+                let all = cube_backend::newest_by(std::mem::take(&mut self.held), |f| &f.patch);
                 let (out, held) = all.into_iter().partition(|f| f.page <= ready);
                 self.held = held;
                 return Ok(Some(out));

@@ -49,7 +49,10 @@ pub(crate) async fn read(http: &dyn Http, at: &Location, headers: &[(String, Str
     if at.is_http() {
         let mut headers = headers.to_vec();
         headers.push(("accept".into(), "application/geo+json, application/json;q=0.9, */*;q=0.1".into()));
-        let reply = http.request(&Request { url: at.as_str().to_owned(), headers, body: None }).await?;
+        let request = Request { url: at.as_str().to_owned(), headers, body: None };
+        let reply = http.request(&request).await?;
+        // A document may be cut short on the way without any sign of it: what breaks off is asked for once more.
+        let reply = if reply.is_success() && breaks_off(&reply.body) { http.request(&request).await? } else { reply };
         return if reply.is_success() { Ok(reply.body) } else { Err(reply.refusal(&at.bare())) };
     }
     if let Some(path) = at.path() {
@@ -57,6 +60,11 @@ pub(crate) async fn read(http: &dyn Http, at: &Location, headers: &[(String, Str
     }
     let (store, path) = http.object(at.as_str()).await?;
     Ok(store.get(&path).await?.bytes().await?)
+}
+
+/// Whether a JSON document ends before it is complete.
+fn breaks_off(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|e| e.is_eof())
 }
 
 /// Reads a JSON document.

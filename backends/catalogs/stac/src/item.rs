@@ -115,7 +115,9 @@ impl Item {
     /// Its assets by key; those that are not objects are left out.
     pub(crate) fn assets(&self) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
         let assets = self.0.get("assets").and_then(Value::as_object);
-        assets.into_iter().flatten().filter_map(|(key, asset)| Some((key.as_str(), asset.as_object()?)))
+        // In order of key: how a document happens to be written must not decide which asset an alias means.
+        let sorted: std::collections::BTreeMap<_, _> = assets.into_iter().flatten().collect();
+        sorted.into_iter().filter_map(|(key, asset)| Some((key.as_str(), asset.as_object()?)))
     }
 
     /// Bounding box in longitude and latitude, heights left out.

@@ -44,4 +44,3 @@ pub use index::{Written, write_index};
 pub use item::Item;
 pub use naming::{FileName, Naming, Taken, read_name};
 pub use raster::{RasterBand, RasterFile, RasterScene, item_from_rasters};
-pub use scene::{PROCESSED, SCENE, newest};

@@ -1,56 +1,17 @@
-//! Scenes that a source lists twice: the newest processing wins.
+//! Which items are one scene, so that of a scene that a source lists twice the newest processing wins ([`cube_backend::newest_by`]).
 //!
-//! Archives process scenes anew and keep both. Two patches are one scene when collection, platform, tile of a named tiling
-//! (`grid:code`, MGRS, WRS), time to the second and product type are equal *and* their boxes nearly coincide: two halves of one
-//! tile, from two strips of one pass, share all but the box and are both kept. Patches whose source names no tile or no platform
-//! are never taken for one scene.
+//! Two items carry the same mark when collection, platform, tile of a named tiling (`grid:code`, MGRS, WRS), time to the second and product type
+//! are equal. Items that name no tile or no platform carry none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use cube_core::PatchIndex;
+use cube_backend::{PROCESSED, SCENE};
 use serde_json::Value;
 
 use crate::{
     item::{Item, When},
     sentinel2, time,
 };
-
-/// Property of a patch that names its scene.
-pub const SCENE: &str = "cube:scene";
-/// Property of a patch that orders the processings of a scene: the greater text is the newer.
-pub const PROCESSED: &str = "cube:processed";
-/// Share of the union that two boxes must have in common.
-const COINCIDE: f64 = 0.8;
-
-/// Leaves of each scene only the newest processing; the others stay in their order. A log line says which won.
-///
-/// [`Catalog::patches`](cube_backend::Catalog::patches) does the same while it streams, as far as a scene's patches arrive within three
-/// pages of each other; whoever holds all patches of a time step can make it exact with this.
-pub fn newest(patches: Vec<PatchIndex>) -> Vec<PatchIndex> {
-    newest_by(patches, |p| p)
-}
-
-/// The same for things that have a patch.
-pub(crate) fn newest_by<T>(things: Vec<T>, patch: impl Fn(&T) -> &PatchIndex) -> Vec<T> {
-    let mut scenes: HashMap<&str, Vec<usize>> = HashMap::new();
-    let mut dropped = vec![false; things.len()];
-    for (i, thing) in things.iter().enumerate() {
-        let new = patch(thing);
-        let Some(scene) = property(new, SCENE) else { continue };
-        let known = scenes.entry(scene).or_default();
-        match known.iter_mut().find(|k| coincide(patch(&things[**k]), new)) {
-            None => known.push(i),
-            Some(k) => {
-                let old = patch(&things[*k]);
-                let (winner, loser) = if rank(new) > rank(old) { (i, *k) } else { (*k, i) };
-                tracing::info!(kept = %patch(&things[winner]).id, dropped = %patch(&things[loser]).id, "one scene is listed twice: the newest processing is taken");
-                dropped[loser] = true;
-                *k = winner;
-            }
-        }
-    }
-    things.into_iter().zip(dropped).filter_map(|(thing, dropped)| (!dropped).then_some(thing)).collect()
-}
 
 /// Writes the scene of an item, and the age of its processing, into the properties of its patch.
 pub(crate) fn mark(item: &Item, when: &When, properties: &mut BTreeMap<String, Value>) {
@@ -115,26 +76,9 @@ fn sequence_in_id(id: &str) -> Option<u64> {
     (date.len() == 8 && level.starts_with('L')).then(|| sequence.parse().ok()).flatten()
 }
 
-fn rank(p: &PatchIndex) -> (&str, &str) {
-    (property(p, PROCESSED).unwrap_or_default(), p.id.as_str())
-}
-
-fn property<'a>(p: &'a PatchIndex, name: &str) -> Option<&'a str> {
-    p.properties.get(name)?.as_str()
-}
-
-fn coincide(a: &PatchIndex, b: &PatchIndex) -> bool {
-    let (Some(a), Some(b)) = (a.bbox, b.bbox) else { return a.bbox == b.bbox };
-    // Beyond the antimeridian longitudes run on, so that the boxes can be compared.
-    let run_on = |[w, s, e, n]: [f64; 4]| [w, s, if w > e { e + 360.0 } else { e }, n];
-    let (a, b) = (run_on(a), run_on(b));
-    let area = |[w, s, e, n]: [f64; 4]| (e - w).max(0.0) * (n - s).max(0.0);
-    let both = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
-    a == b || both >= COINCIDE * (area(a) + area(b) - both)
-}
-
 #[cfg(test)]
 mod tests {
+    use cube_core::PatchIndex;
     use serde_json::json;
 
     use super::*;
@@ -149,7 +93,7 @@ mod tests {
     }
 
     fn kept(patches: Vec<PatchIndex>) -> Vec<String> {
-        newest(patches).into_iter().map(|p| p.id.as_str().trim_start_matches("sentinel-2-l2a/").to_owned()).collect()
+        cube_backend::newest_by(patches, |p| p).into_iter().map(|p| p.id.as_str().trim_start_matches("sentinel-2-l2a/").to_owned()).collect()
     }
 
     const BOX: [f64; 4] = [7.0, 46.0, 8.4, 47.0];

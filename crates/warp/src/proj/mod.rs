@@ -1,7 +1,7 @@
 //! Coordinate reference systems: what they are, and the way from one to another.
 //!
 //! With the feature `gdal` PROJ answers, through GDAL. Without it a pure-Rust implementation answers for the CRSs in which it is
-//! exact (see [`families`](self)), and refuses every other by name.
+//! exact, and refuses every other by name.
 
 use std::{
     collections::HashMap,

@@ -126,8 +126,11 @@ fn zones(srs: &SpatialRef) -> Vec<u32> {
 /// West, south, east, north in whole degrees.
 type Area = [i32; 4];
 
+/// The number of each operation that was asked for.
+type Numbers = HashMap<(Crs, Crs, Option<Area>), u64>;
+
 pub(super) fn transform(from: &Crs, to: &Crs, area: Option<Extent>) -> Result<Arc<dyn Transform>> {
-    static KNOWN: LazyLock<Mutex<HashMap<(Crs, Crs, Option<Area>), u64>>> = LazyLock::new(Mutex::default);
+    static KNOWN: LazyLock<Mutex<Numbers>> = LazyLock::new(Mutex::default);
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let area = if area.is_some() && is_shifted(from, to)? { area.and_then(whole_degrees) } else { None };
     let id = *KNOWN

@@ -96,7 +96,7 @@ impl Search {
         let mut url = Url::parse(url).map_err(|e| Error::new(Kind::Invalid, format!("`{url}` is not a URL")).with_source(e))?;
         let mut pairs = url.query_pairs_mut();
         if let Value::Object(body) = self.body(limit) {
-            for (name, value) in &body {
+            for (name, value) in body.iter().collect::<std::collections::BTreeMap<_, _>>() {
                 let text = match value {
                     Value::String(s) => s.clone(),
                     Value::Array(list) => list.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect::<Vec<_>>().join(","),

@@ -192,12 +192,9 @@ class Bench:
         self.best("cube-nearest-zstd3", lambda store: self.load(store, spec))
 
     def floor(self) -> None:
-        """Decoding every touched tile and encoding every written chunk, alone; only when the testkit can."""
-        known = subprocess.run([self.testkit, "--help"], capture_output=True, text=True).stdout
-        if " floor" not in known:
-            say("the testkit has no `floor`: the floor is not measured")
-            return
-        answer = subprocess.run([self.testkit, "floor", self.stores / "cube-nearest-zstd3", self.archive], capture_output=True, text=True, check=True)
+        """Decoding every touched tile and encoding every written chunk, alone (crates/cube/examples/floor.rs)."""
+        command = ["cargo", "run", "--quiet", "--release", "-p", "eocube", "--example", "floor", "--", self.stores / "cube-nearest-zstd3"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
         self.results["floor-nearest-zstd3"] = json.loads(answer.stdout)
 
     def ledger_share(self) -> None:

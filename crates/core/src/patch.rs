@@ -104,6 +104,26 @@ pub struct Asset {
     pub checksum: Option<String>,
 }
 
+impl Asset {
+    /// The first band of a file of which nothing else is known.
+    pub fn bare(href: &str) -> Self {
+        Self {
+            href: href.to_owned(),
+            band: 0,
+            grid: None,
+            dtype: None,
+            nodata: None,
+            scale: None,
+            offset: None,
+            unit: None,
+            title: None,
+            media_type: None,
+            size: None,
+            checksum: None,
+        }
+    }
+}
+
 /// What a source states of a grid; each part may be missing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SourceGrid {

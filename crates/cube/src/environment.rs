@@ -85,7 +85,7 @@ impl Environment {
 
     /// Opens the header of a raster by path or URL.
     pub async fn open_image(&self, href: &str) -> Result<Arc<dyn Image>> {
-        let asset = bare_asset(href);
+        let asset = Asset::bare(href);
         let format = self.formats.iter().find(|f| f.recognises(&asset)).ok_or_else(|| {
             let known: Vec<_> = self.formats.iter().map(|f| f.name()).collect();
             Error::refused(format!("`{href}` is not a file of a known format"), format!("formats are {}", known.join(", ")))
@@ -147,24 +147,6 @@ impl Sources for Files {
     async fn source(&self, href: &str) -> cube_backend::Result<ByteSource> {
         let (store, path) = self.0.object(href).await.map_err(of_access)?;
         Ok(ByteSource { store, path, name: cube_access::public_name(href).into() })
-    }
-}
-
-/// An asset of which nothing is known but its place.
-pub(crate) fn bare_asset(href: &str) -> Asset {
-    Asset {
-        href: href.to_owned(),
-        band: 0,
-        grid: None,
-        dtype: None,
-        nodata: None,
-        scale: None,
-        offset: None,
-        unit: None,
-        title: None,
-        media_type: None,
-        size: None,
-        checksum: None,
     }
 }
 

@@ -62,25 +62,8 @@ async fn root(spec: &CubeSpec, options: &ResolveOptions, context: &Context) -> R
 }
 
 async fn like(href: &str, context: &Context) -> Result<GeoBox> {
-    let asset = bare_asset(href);
+    let asset = Asset::bare(href);
     Ok(context.fetcher.image(&asset).await?.levels()[0].clone())
-}
-
-fn bare_asset(href: &str) -> Asset {
-    Asset {
-        href: href.to_owned(),
-        band: 0,
-        grid: None,
-        dtype: None,
-        nodata: None,
-        scale: None,
-        offset: None,
-        unit: None,
-        title: None,
-        media_type: None,
-        size: None,
-        checksum: None,
-    }
 }
 
 fn grid(spec: &GridSpec) -> Result<GeoBox> {

@@ -13,7 +13,7 @@ use super::{
     Indexed, Skipped, name,
     record::{Raster, Scene, item},
 };
-use crate::{Environment, Error, Result, environment::bare_asset};
+use crate::{Environment, Error, Result};
 
 /// Headers opened at once.
 const PARALLEL: usize = 16;
@@ -77,7 +77,7 @@ fn files(folders: &[PathBuf], environment: &Environment) -> Result<BTreeSet<Path
 }
 
 fn recognised(path: &Path, environment: &Environment) -> bool {
-    let asset = bare_asset(&path.to_string_lossy());
+    let asset = cube_core::Asset::bare(&path.to_string_lossy());
     environment.formats().iter().any(|f| f.recognises(&asset))
 }
 

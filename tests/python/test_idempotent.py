@@ -149,7 +149,9 @@ def test_slices_of_time_equal_the_whole(cube, archive, tmp_path, store, step):
     whole = load_whole(cube, tmp_path / "whole" / store, spec)
     parts = tmp_path / "parts" / store
     for toi in slices(seed=11):
-        cube.run("load", parts, "--spec", spec, *samples.ROI, "--toi", toi)
+        # A slice before the first or after the last step of a declared axis asks for nothing that could be there, and is refused by name.
+        result = cube.run("load", parts, "--spec", spec, *samples.ROI, "--toi", toi, exit_code=None)
+        assert result.returncode == 0 or "off the declared time axis" in result.stderr, result.stderr
     assert_same_cube(parts, whole)
 
 

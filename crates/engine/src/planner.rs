@@ -277,24 +277,24 @@ fn compare_values(a: &serde_json::Value, b: &serde_json::Value) -> Ordering {
 
 /// Missing units in parts of at most `most`: whole rows together as long as they fit, a longer row cut into runs of neighbours.
 fn rows_together<T>(missing: &[(ChunkIndex, u64, T)], most: usize) -> Vec<&[(ChunkIndex, u64, T)]> {
-    let mut parts: Vec<std::ops::Range<usize>> = Vec::new();
-    let mut start = 0;
+    let mut parts: Vec<&[(ChunkIndex, u64, T)]> = Vec::new();
+    // Whole rows that are still to become a part: from where to where.
+    let (mut start, mut end) = (0, 0);
     for row in missing.chunk_by(|a, b| a.0.row == b.0.row) {
-        let end = start + row.len();
-        match parts.last_mut() {
-            Some(last) if row.len() <= most && end - last.start <= most && missing[last.end - 1].0.row + 1 == row[0].0.row => last.end = end,
-            _ if row.len() <= most => parts.push(start..end),
-            _ => {
-                let neighbours = row.chunk_by(|a, b| a.0.col + 1 == b.0.col).flat_map(|run| run.chunks(most));
-                neighbours.fold(start, |at, run| {
-                    parts.push(at..at + run.len());
-                    at + run.len()
-                });
-            }
+        let next = end + row.len();
+        let adjoins = start < end && missing[end - 1].0.row + 1 == row[0].0.row;
+        if !(adjoins && next - start <= most) {
+            parts.extend((start < end).then(|| &missing[start..end]));
+            start = end;
         }
-        start = end;
+        if row.len() > most {
+            parts.extend(row.chunk_by(|a, b| a.0.col + 1 == b.0.col).flat_map(|run| run.chunks(most)));
+            start = next;
+        }
+        end = next;
     }
-    parts.into_iter().map(|part| &missing[part]).collect()
+    parts.extend((start < end).then(|| &missing[start..end]));
+    parts
 }
 
 /// For each unit the patches that touch it, in order.

@@ -23,6 +23,12 @@ use clap::Parser;
 
 use crate::{args::Cli, exit::Exit, printer::Printer};
 
+/// Gives memory back between tasks: with the allocator of glibc the peak grew with the region, from 257 MiB to 322 MiB for four times the
+/// area. Its two arenas and the half second after which it lets go are set in `.cargo/config.toml`.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     panic::install();
     let cli = Cli::parse();

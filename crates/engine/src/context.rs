@@ -78,7 +78,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { workers: cores + 2, block_cache: 96 << 20, task_bytes: 8 << 20, commit_bytes: 128 << 20, patches: 20_000 }
+        Self { workers: cores + 2, block_cache: 96 << 20, task_bytes: 4 << 20, commit_bytes: 128 << 20, patches: 20_000 }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cube_core::{
-    Asset, BandLayout, GeoBox, GroupLayout, Layout, MosaicMethod, Number, PatchId, PatchIndex, Pixels, TASK_VERSION, Task, Values, Window,
+    Asset, BandLayout, GeoBox, GroupLayout, Layout, MosaicMethod, Number, PatchId, PatchIndex, Pixels, Resampling, TASK_VERSION, Task, Values, Window,
 };
 use cube_store::{Receipt, State, Writer};
 use cube_warp::{Canvas, Mosaic, Source};
@@ -114,35 +114,29 @@ impl BandRun<'_> {
     }
 
     /// Adds one patch to every unit that names it and is not complete without it.
-    async fn add_patch(&self, index: u32, cells: &mut [Cell], skip_failed: bool, failures: &mut Vec<(PatchId, Error)>) -> Result<()> {
+    async fn add_patch(&self, index: u32, cells: &mut Vec<Cell>, skip_failed: bool, failures: &mut Vec<(PatchId, Error)>) -> Result<()> {
         let patch = &self.task.patches[index as usize];
         let Some(asset) = patch.asset(&self.band.asset) else {
             tracing::debug!("{} has no `{}`", patch.id, self.band.asset);
             return Ok(());
         };
         for step in 0..self.task.steps.len() {
-            let open: Vec<usize> = (0..cells.len())
-                .filter(|&i| {
-                    let named = self.task.units[cells[i].unit].patches.get(step).is_some_and(|p| p.contains(&index));
-                    named && !cells[i].failed && !cells[i].steps[step].is_complete()
-                })
+            let open: Piece = (0..cells.len())
+                .filter(|&i| !cells[i].failed && self.task.units[cells[i].unit].patches.get(step).is_some_and(|p| p.contains(&index)))
+                .filter_map(|i| Some((i, within(cells[i].window, cells[i].steps[step].open()?))))
                 .collect();
             if open.is_empty() {
                 continue;
             }
-            let windows: Vec<Window> = open.iter().map(|&i| cells[i].window).collect();
-            match self.canvases(patch, &asset, &windows).await {
+            match self.canvases(patch, &asset, open.clone()).await {
                 Ok(canvases) => {
-                    for (&i, canvas) in open.iter().zip(canvases) {
-                        if let Some(canvas) = canvas {
-                            cells[i].steps[step].add(canvas)?;
-                        }
-                    }
+                    let below = std::mem::take(cells);
+                    *cells = compute(move || lay(below, step, canvases)).await?;
                 }
                 Err(error) => {
                     self.context.progress.on(Event::UnitFailed { patch: patch.id.clone(), reason: error.to_string() });
                     failures.push((patch.id.clone(), error));
-                    for &i in &open {
+                    for (i, _) in open {
                         cells[i].partial |= skip_failed;
                         cells[i].failed |= !skip_failed;
                     }
@@ -152,8 +146,8 @@ impl BandRun<'_> {
         Ok(())
     }
 
-    /// A patch warped to some windows of the group's grid; `None` where it has no pixel.
-    async fn canvases(&self, patch: &PatchIndex, asset: &Asset, windows: &[Window]) -> Result<Vec<Option<Canvas>>> {
+    /// A patch warped to some windows of the group's grid, perhaps in parts, without those where it has no pixel.
+    async fn canvases(&self, patch: &PatchIndex, asset: &Asset, wanted: Piece) -> Result<Vec<(usize, Window, Canvas)>> {
         let image = self.context.fetcher.image(asset).await?;
         if asset.band >= image.bands() {
             return Err(Error::refused(format!("`{}` has {} bands, band {} was asked for", image.source().name, image.bands(), asset.band + 1)));
@@ -161,11 +155,10 @@ impl BandRun<'_> {
         let levels = image.levels();
         let (level, mapping) = self.context.mappings.get(&levels[0], levels, &self.group.grid)?;
         let source = SourceInfo::new(patch, asset, image.as_ref(), self.band, self.layout.spec.mosaic.method)?;
-        let mut parts: Vec<Vec<(Window, Canvas)>> = windows.iter().map(|_| Vec::new()).collect();
-        let mut queue: Vec<Piece> = vec![windows.iter().copied().enumerate().collect()];
+        let mut done = Vec::with_capacity(wanted.len());
+        let mut queue: Vec<Piece> = vec![wanted];
         while let Some(piece) = queue.pop() {
-            let needs = piece.iter().filter_map(|(_, w)| mapping.source_window(*w, self.band.resampling));
-            let Some(window) = needs.reduce(Window::union) else { continue };
+            let Some(window) = needed(&mapping, &piece, self.band.resampling).await? else { continue };
             if window.shape().len() > PIECE_PIXELS
                 && let Some((a, b)) = halves(&piece)
             {
@@ -175,22 +168,17 @@ impl BandRun<'_> {
             let raster = self.context.fetcher.read(&image, level, asset.band, window).await?;
             let (mapping, source, band) = (Arc::clone(&mapping), source, self.band.clone());
             let warped = compute(move || {
+                let input = Source::new(&raster, window, source.nodata)?;
                 let each = piece.into_par_iter().map(|(i, dst)| {
-                    let input = Source { raster: &raster, window, nodata: source.nodata };
-                    let canvas = cube_warp::resample(&mapping, input, dst, band.resampling, source.warp_dtype, source.warp_nodata)?;
+                    let canvas = cube_warp::resample(&mapping, &input, dst, band.resampling, source.warp_dtype, source.warp_nodata)?;
                     Ok::<_, Error>((i, dst, source.bring(canvas, &band)?))
                 });
                 each.collect::<Result<Vec<_>>>()
             })
             .await?;
-            warped.into_iter().for_each(|(i, dst, canvas)| parts[i].push((dst, canvas)));
+            done.extend(warped);
         }
-        let whole = parts.into_iter().zip(windows).map(|(mut parts, window)| match parts.len() {
-            0 => Ok(None),
-            1 if parts[0].0 == *window => Ok(parts.pop().map(|(_, c)| c)),
-            _ => Ok(Some(join(*window, parts)?)),
-        });
-        whole.collect()
+        Ok(done)
     }
 
     /// Encodes and uploads what has been filled.
@@ -252,18 +240,25 @@ fn halves(piece: &[(usize, Window)]) -> Option<(Piece, Piece)> {
     Some((a.to_vec(), b.to_vec()))
 }
 
-/// Parts of a window as one canvas.
-fn join(window: Window, parts: Vec<(Window, Canvas)>) -> Result<Canvas> {
-    let dtype = parts[0].1.pixels.dtype();
-    let mut whole = Canvas::new(window.shape(), dtype, None)?;
-    for (part, canvas) in parts {
-        let offset = (part.row - window.row) * window.cols + part.col - window.col;
-        copy_rows(&canvas.pixels, &mut whole.pixels, offset, part.cols, window.cols)?;
-        for (row, valid) in canvas.valid.chunks_exact(part.cols).enumerate() {
-            whole.valid[offset + row * window.cols..][..part.cols].copy_from_slice(valid);
-        }
+/// The source pixels under some windows of the destination; `None` when there are none.
+async fn needed(mapping: &Arc<cube_warp::Mapping>, piece: &Piece, method: Resampling) -> Result<Option<Window>> {
+    let (mapping, piece) = (Arc::clone(mapping), piece.clone());
+    compute(move || Ok(piece.into_iter().filter_map(|(_, window)| mapping.source_window(window, method)).reduce(Window::union))).await
+}
+
+/// Lays the canvases of one patch on the mosaics of a step.
+fn lay(mut cells: Vec<Cell>, step: usize, canvases: Vec<(usize, Window, Canvas)>) -> Result<Vec<Cell>> {
+    for (i, part, canvas) in canvases {
+        let cell = &mut cells[i];
+        let part = Window { row: part.row - cell.window.row, col: part.col - cell.window.col, ..part };
+        cell.steps[step].add_at(part, canvas)?;
     }
-    Ok(whole)
+    Ok(cells)
+}
+
+/// A part of a window as a window of the grid.
+fn within(window: Window, part: Window) -> Window {
+    Window { row: window.row + part.row, col: window.col + part.col, ..part }
 }
 
 /// The steps of a unit one after another, as its chunk is stored: cut windows are padded with the fill value.

@@ -1,24 +1,33 @@
-use cube_core::{DType, Number, Pixels, Raster, Shape, Window};
+use cube_core::{DType, Number, Pixels, Raster, Shape, Window, with_dtype};
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    valid::{all, validity},
+};
 
 /// One band of source pixels, lying at `window` of the source grid.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Source<'a> {
-    /// The pixels of the window, and their mask.
-    pub raster: &'a Raster,
-    /// Where they lie in the source grid.
-    pub window: Window,
-    /// The value that stands for "no data". NaN always does.
-    pub nodata: Option<Number>,
+    pub(crate) pixels: &'a Pixels,
+    pub(crate) window: Window,
+    pub(crate) nodata: Option<Number>,
+    /// Which pixels hold data; `None` when all do.
+    pub(crate) valid: Option<Vec<bool>>,
 }
 
-impl Source<'_> {
-    pub(crate) fn check(&self) -> Result<()> {
-        let len = self.window.shape().len();
-        let got = self.raster.pixels.len();
-        let masked = self.raster.mask.as_ref().map_or(len, Vec::len);
-        if got != len || masked != len { Err(Error::WrongLength { window: self.window, got: if got == len { masked } else { got } }) } else { Ok(()) }
+impl<'a> Source<'a> {
+    /// Pixels and mask of a window of the source grid; `nodata` is the value that stands for "no data", NaN always does.
+    ///
+    /// # Errors
+    /// [`Error::WrongLength`] when pixels and window differ.
+    pub fn new(raster: &'a Raster, window: Window, nodata: Option<Number>) -> Result<Self> {
+        let len = window.shape().len();
+        let masked = raster.mask.as_ref().map_or(len, Vec::len);
+        if let Some(got) = [raster.pixels.len(), masked].into_iter().find(|n| *n != len) {
+            return Err(Error::WrongLength { window, got });
+        }
+        let valid = with_dtype!(raster.pixels.dtype(), T => validity::<T>(raster, nodata));
+        Ok(Self { pixels: &raster.pixels, window, nodata, valid })
     }
 }
 
@@ -43,11 +52,11 @@ impl Canvas {
 
     /// Whether every pixel holds data.
     pub fn is_complete(&self) -> bool {
-        self.valid.iter().all(|v| *v)
+        all(&self.valid, |v| v)
     }
 
     /// Whether no pixel holds data.
     pub fn is_empty(&self) -> bool {
-        self.valid.iter().all(|v| !v)
+        all(&self.valid, |v| !v)
     }
 }

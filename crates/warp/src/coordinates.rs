@@ -1,8 +1,12 @@
 use std::sync::Arc;
 
-use cube_core::Window;
+use cube_core::{Shape, Window};
 
-use crate::{lattice::Lattice, path::Path};
+use crate::{
+    bounds::Bounds,
+    lattice::{Lattice, Line},
+    path::Path,
+};
 
 /// Source coordinates of the pixels of a destination window, row by row.
 #[derive(Debug)]
@@ -10,13 +14,14 @@ pub(crate) struct Coordinates<'a> {
     path: &'a Path,
     window: Window,
     lattice: Option<Arc<Lattice>>,
+    line: Line,
     /// Columns of the row before, when every row has the same: the offset they are for, and they.
     columns: Option<(f64, Vec<f64>)>,
 }
 
 impl<'a> Coordinates<'a> {
     pub(crate) fn new(path: &'a Path, window: Window, lattice: Option<Arc<Lattice>>) -> Self {
-        Self { path, window, lattice, columns: None }
+        Self { path, window, lattice, line: Line::default(), columns: None }
     }
 
     /// Whether the source lies smoothly under the window: no pole, no edge of a map, no turn around the globe.
@@ -42,9 +47,28 @@ impl<'a> Coordinates<'a> {
         self.fill(row as f64, 0.0, x, y);
     }
 
+    /// A box around the coordinates of the centres that lie on the source; a little larger where the path bends.
+    pub(crate) fn bounds(&mut self, source: Shape) -> Option<Bounds> {
+        if let Some(lattice) = &self.lattice {
+            return lattice.bounds(self.path, self.window, source);
+        }
+        let (mut x, mut y) = (vec![0.0; self.window.cols], vec![0.0; self.window.cols]);
+        let mut found = None;
+        if self.path.is_separable() {
+            self.centres(self.window.row, &mut x, &mut y);
+            let rows: Vec<f64> = (self.window.row..self.window.row_end()).map(|row| self.path.point_to_source(0.5, row as f64 + 0.5).1).collect();
+            return Bounds::of_sides(&x, &rows, source);
+        }
+        for row in self.window.row..self.window.row_end() {
+            self.centres(row, &mut x, &mut y);
+            x.iter().zip(&y).for_each(|(&x, &y)| Bounds::extend(&mut found, Bounds::point(x, y).on(source)));
+        }
+        found
+    }
+
     fn fill(&mut self, row: f64, offset: f64, x: &mut [f64], y: &mut [f64]) {
         if let Some(lattice) = &self.lattice {
-            lattice.fill(self.path, row, self.window.col, offset, x, y);
+            lattice.fill(self.path, row, self.window.col, offset, &mut self.line, x, y);
             return;
         }
         if let Some((of, columns)) = &self.columns

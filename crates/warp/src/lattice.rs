@@ -1,6 +1,6 @@
 use cube_core::{Shape, Window};
 
-use crate::path::Path;
+use crate::{bounds::Bounds, path::Path, wide::wide};
 
 /// Destination pixels between two nodes.
 pub(crate) const STEP: usize = 32;
@@ -80,9 +80,10 @@ impl Lattice {
 
     /// Source coordinates along a row of the destination: `row` is a pixel coordinate (`r + 0.5` is the middle of pixel row `r`), columns
     /// are `first + offset`, `first + 1 + offset`, … with `0 ≤ offset < 1`.
-    pub(crate) fn fill(&self, path: &Path, row: f64, first: usize, offset: f64, x: &mut [f64], y: &mut [f64]) {
-        let i = (row / STEP as f64) as usize - self.cells.row;
-        let down = weights(row / STEP as f64 - (self.cells.row + i) as f64);
+    pub(crate) fn fill(&self, path: &Path, row: f64, first: usize, offset: f64, line: &mut Line, x: &mut [f64], y: &mut [f64]) {
+        let (i, down) = self.row_of(row);
+        self.across(&self.x, i, down, &mut line.x);
+        self.across(&self.y, i, down, &mut line.y);
         let mut done = 0;
         while done < x.len() {
             let col = first + done;
@@ -90,10 +91,13 @@ impl Lattice {
             let n = (STEP - col % STEP).min(x.len() - done);
             let (xs, ys) = (&mut x[done..done + n], &mut y[done..done + n]);
             match self.kinds[i * self.cells.cols + j] {
-                Kind::Interpolated => {
-                    evaluate(self.across(&self.x, i, j, down), col % STEP, offset, xs);
-                    evaluate(self.across(&self.y, i, j, down), col % STEP, offset, ys);
-                }
+                Kind::Interpolated => wide(
+                    #[inline(always)]
+                    || {
+                        evaluate(Cubic::through(&line.x[j..]), col % STEP, offset, xs);
+                        evaluate(Cubic::through(&line.y[j..]), col % STEP, offset, ys);
+                    },
+                ),
                 Kind::Exact => {
                     for (k, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
                         (*x, *y) = path.point_to_source((col + k) as f64 + offset, row);
@@ -108,11 +112,76 @@ impl Lattice {
         }
     }
 
-    /// The four values around a cell, interpolated down to a row.
-    fn across(&self, values: &[f64], i: usize, j: usize, down: [f64; 4]) -> [f64; 4] {
-        let width = self.cells.cols + 3;
-        std::array::from_fn(|c| (0..4).map(|r| down[r] * values[(i + r) * width + j + c]).sum())
+    /// A box around the source coordinates of the centres of a window, as far as they lie on the source. It may be larger, by less than
+    /// what the path bends within a cell.
+    pub(crate) fn bounds(&self, path: &Path, window: Window, source: Shape) -> Option<Bounds> {
+        let mut found = None;
+        for i in 0..self.cells.rows {
+            for j in 0..self.cells.cols {
+                let cell = Window::new((self.cells.row + i) * STEP, (self.cells.col + j) * STEP, STEP, STEP);
+                let Some(part) = cell.intersection(window) else { continue };
+                match self.kinds[i * self.cells.cols + j] {
+                    Kind::Interpolated => {
+                        let (x, y) = (self.range(&self.x, i, j, part), self.range(&self.y, i, j, part));
+                        Bounds::extend(&mut found, Bounds { x, y }.on(source));
+                    }
+                    Kind::Exact => {
+                        for (row, col) in (part.row..part.row_end()).flat_map(|row| (part.col..part.col_end()).map(move |col| (row, col))) {
+                            let (x, y) = path.point_to_source(col as f64 + 0.5, row as f64 + 0.5);
+                            Bounds::extend(&mut found, Bounds::point(x, y).on(source));
+                        }
+                    }
+                    Kind::Nowhere => {}
+                }
+            }
+        }
+        found
     }
+
+    /// Bounds of one coordinate over the centres of a part of a cell: a surface leaves the box of its corners by at most an eighth of
+    /// its second derivatives, and those of a cubic lie between the second differences at its middle nodes.
+    fn range(&self, values: &[f64], i: usize, j: usize, part: Window) -> [f64; 2] {
+        let width = self.cells.cols + 3;
+        let at = |r: usize, c: usize| values[(i + r) * width + j + c];
+        let across = |r: usize, c: usize| (at(r, c - 1) - 2.0 * at(r, c) + at(r, c + 1)).abs();
+        let down = |r: usize, c: usize| (at(r - 1, c) - 2.0 * at(r, c) + at(r + 1, c)).abs();
+        let bend = |difference: &dyn Fn(usize, usize) -> f64| {
+            [1, 2].into_iter().flat_map(|a| (0..4).map(move |b| (a, b))).map(|(a, b)| difference(a, b)).fold(0.0, f64::max)
+        };
+        // Weights across a cell add up to at most 1.25 in size.
+        let margin = 1.25 / 8.0 * (bend(&|a, b| across(b, a)) + bend(&down)) + 1e-6;
+        let mut found = [f64::INFINITY, f64::NEG_INFINITY];
+        for row in [part.row, part.row_end() - 1] {
+            let (_, down) = self.row_of(row as f64 + 0.5);
+            let line: [f64; 4] = std::array::from_fn(|c| (0..4).map(|r| down[r] * at(r, c)).sum());
+            for col in [part.col, part.col_end() - 1] {
+                let v = Cubic::through(&line).at(((col % STEP) as f64 + 0.5) / STEP as f64);
+                found = [found[0].min(v - margin), found[1].max(v + margin)];
+            }
+        }
+        found
+    }
+
+    /// The row of cells that a row of the destination lies in, and the weights of its nodes.
+    fn row_of(&self, row: f64) -> (usize, [f64; 4]) {
+        let i = (row / STEP as f64) as usize - self.cells.row;
+        (i, weights(row / STEP as f64 - (self.cells.row + i) as f64))
+    }
+
+    /// A row of nodes, interpolated down to a row of the destination.
+    fn across(&self, values: &[f64], i: usize, down: [f64; 4], line: &mut Vec<f64>) {
+        let width = self.cells.cols + 3;
+        let row = |r: usize| &values[(i + r) * width..(i + r + 1) * width];
+        line.clear();
+        line.extend(row(0).iter().zip(row(1)).zip(row(2)).zip(row(3)).map(|(((a, b), c), d)| down[0] * a + down[1] * b + down[2] * c + down[3] * d));
+    }
+}
+
+/// Room for a row of nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    x: Vec<f64>,
+    y: Vec<f64>,
 }
 
 /// Whether all of a cell is far from `0..=size`: its nodes, and half of what lies between them on either side, are.
@@ -131,14 +200,32 @@ fn weights(t: f64) -> [f64; 4] {
     [-t * (t - 1.0) * (t - 2.0) / 6.0, (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0, -(t + 1.0) * t * (t - 2.0) / 2.0, (t + 1.0) * t * (t - 1.0) / 6.0]
 }
 
-/// The cubic through four nodes, at whole steps of a pixel from `start` after the second, each moved by `offset`.
-fn evaluate([p0, p1, p2, p3]: [f64; 4], start: usize, offset: f64, out: &mut [f64]) {
-    let c3 = (p3 - 3.0 * p2 + 3.0 * p1 - p0) / 6.0;
-    let c2 = (p2 - 2.0 * p1 + p0) / 2.0;
-    let c1 = p2 - p1 - c2 - c3;
+/// A cubic, by its coefficients.
+#[derive(Clone, Copy)]
+struct Cubic([f64; 4]);
+
+impl Cubic {
+    /// Through the first four nodes, which lie at −1, 0, 1, 2.
+    #[inline(always)]
+    fn through(nodes: &[f64]) -> Self {
+        let [p0, p1, p2, p3] = [nodes[0], nodes[1], nodes[2], nodes[3]];
+        let c3 = (p3 - 3.0 * p2 + 3.0 * p1 - p0) / 6.0;
+        let c2 = (p2 - 2.0 * p1 + p0) / 2.0;
+        Self([p1, p2 - p1 - c2 - c3, c2, c3])
+    }
+
+    #[inline(always)]
+    fn at(self, t: f64) -> f64 {
+        let [c0, c1, c2, c3] = self.0;
+        c0 + t * (c1 + t * (c2 + t * c3))
+    }
+}
+
+/// A cubic at whole steps of a pixel from `start` after its second node, each moved by `offset`.
+#[inline(always)]
+fn evaluate(cubic: Cubic, start: usize, offset: f64, out: &mut [f64]) {
     for (v, step) in out.iter_mut().zip(&WHOLE[start..]) {
-        let t = (step + offset) * (1.0 / STEP as f64);
-        *v = p1 + t * (c1 + t * (c2 + t * c3));
+        *v = cubic.at((step + offset) * (1.0 / STEP as f64));
     }
 }
 

@@ -21,6 +21,7 @@
 //! * Nothing here reads, prints, waits or starts a thread.
 
 mod area;
+mod bounds;
 mod canvas;
 mod coordinates;
 mod error;
@@ -37,7 +38,9 @@ mod rescale;
 mod scale;
 mod steps;
 mod store;
+mod valid;
 mod view;
+mod wide;
 
 pub use canvas::{Canvas, Source};
 pub use error::{Error, Result};

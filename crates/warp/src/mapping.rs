@@ -8,6 +8,7 @@ use cube_core::{Crs, GeoBox, Resampling, Shape, Window};
 use crate::{
     Result,
     area::Cover,
+    bounds::Bounds,
     coordinates::Coordinates,
     lattice::Lattice,
     method,
@@ -204,19 +205,7 @@ impl Mapping {
     }
 
     fn window_of_centres(&self, dst: Window, reach_x: usize, reach_y: usize) -> Option<Window> {
-        let mut coordinates = self.coordinates(dst);
-        let (mut x, mut y) = (vec![0.0; dst.cols], vec![0.0; dst.cols]);
-        let (w, h) = (self.source.cols as f64, self.source.rows as f64);
-        let mut bounds = None;
-        for row in dst.row..dst.row_end() {
-            coordinates.centres(row, &mut x, &mut y);
-            for (&x, &y) in x.iter().zip(&y) {
-                if method::is_inside(x, y, w, h) {
-                    extend(&mut bounds, x, y);
-                }
-            }
-        }
-        let (x0, y0, x1, y1) = bounds?;
+        let Bounds { x: [x0, x1], y: [y0, y1] } = self.coordinates(dst).bounds(self.source)?;
         Some(self.clipped(x0 as i64 - reach_x as i64, y0 as i64 - reach_y as i64, x1 as i64 + 1 + reach_x as i64, y1 as i64 + 1 + reach_y as i64))
     }
 
@@ -242,11 +231,11 @@ impl Mapping {
             coordinates.corners(row, &mut x, &mut y);
             for (&x, &y) in x.iter().zip(&y) {
                 if x.is_finite() && y.is_finite() {
-                    extend(&mut bounds, x, y);
+                    Bounds::extend(&mut bounds, Some(Bounds::point(x, y)));
                 }
             }
         }
-        let (x0, y0, x1, y1) = bounds?;
+        let Bounds { x: [x0, x1], y: [y0, y1] } = bounds?;
         let far = (x1 < -1.0) || (y1 < -1.0) || x0 > self.source.cols as f64 + 1.0 || y0 > self.source.rows as f64 + 1.0;
         let window = self.clipped(x0.floor() as i64 - 1, y0.floor() as i64 - 1, x1.ceil() as i64 + 1, y1.ceil() as i64 + 1);
         (!far && !window.is_empty()).then_some(window)
@@ -257,10 +246,6 @@ impl Mapping {
         let (x0, x1, y0, y1) = (clip(x0, self.source.cols), clip(x1, self.source.cols), clip(y0, self.source.rows), clip(y1, self.source.rows));
         Window::new(y0, x0, y1 - y0, x1 - x0)
     }
-}
-
-fn extend(bounds: &mut Option<(f64, f64, f64, f64)>, x: f64, y: f64) {
-    *bounds = Some(bounds.map_or((x, y, x, y), |(x0, y0, x1, y1)| (x0.min(x), y0.min(y), x1.max(x), y1.max(y))));
 }
 
 /// Where the poles lie in pixels of the destination. Not quite the poles: there longitude has no meaning.

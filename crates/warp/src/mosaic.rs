@@ -1,6 +1,8 @@
-use cube_core::{DType, MosaicMethod, Number, Pixel, Pixels, Shape, with_dtype};
+use std::ops::Range;
 
-use crate::{Canvas, Error, Result, store::store_row};
+use cube_core::{DType, MosaicMethod, Number, Pixel, Pixels, Shape, Window, with_dtype};
+
+use crate::{Canvas, Error, Result, store::store_row, valid::all};
 
 /// Lays canvases on each other in their declared order; where none has data, the result has none.
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub struct Mosaic {
     /// Sum of the valid values so far, for the mean.
     sums: Vec<f64>,
     /// All canvases, for the median.
-    all: Vec<Canvas>,
+    all: Vec<(Window, Canvas)>,
 }
 
 impl Mosaic {
@@ -41,25 +43,37 @@ impl Mosaic {
     /// # Errors
     /// [`Error::CanvasMismatch`] when shape or type differ.
     pub fn add(&mut self, canvas: Canvas) -> Result<()> {
+        let whole = self.whole();
+        self.add_at(whole, canvas)
+    }
+
+    /// The same with a canvas that covers a part of the mosaic; the parts of one patch must not overlap.
+    ///
+    /// # Errors
+    /// [`Error::CanvasMismatch`] when shape or type differ, or the part does not lie in the mosaic.
+    pub fn add_at(&mut self, part: Window, canvas: Canvas) -> Result<()> {
         let same_type = self.method == MosaicMethod::Count || canvas.pixels.dtype() == self.canvas.pixels.dtype();
-        if canvas.shape != self.canvas.shape || !same_type {
-            let text = |c: &Canvas| format!("{} pixels of {}", c.shape, c.pixels.dtype());
-            return Err(Error::CanvasMismatch { got: text(&canvas), want: text(&self.canvas) });
+        if canvas.shape != part.shape() || part.union(self.whole()) != self.whole() || !same_type {
+            let text = |shape: Shape, dtype: DType| format!("{shape} pixels of {dtype}");
+            let (got, want) = (text(canvas.shape, canvas.pixels.dtype()), text(self.canvas.shape, self.canvas.pixels.dtype()));
+            return Err(Error::CanvasMismatch { got, want });
         }
         match self.method {
             MosaicMethod::First | MosaicMethod::Last | MosaicMethod::Min | MosaicMethod::Max => {
-                if self.missing == self.canvas.valid.len() {
-                    self.replace(canvas);
+                let untouched = self.missing == self.canvas.valid.len() && part == self.whole();
+                if untouched && canvas.is_complete() {
+                    self.canvas = canvas;
+                    self.missing = 0;
                 } else {
-                    with_dtype!(canvas.pixels.dtype(), T => self.lay::<T>(&canvas));
+                    with_dtype!(canvas.pixels.dtype(), T => self.lay::<T>(part, &canvas));
                 }
             }
             MosaicMethod::Mean => {
-                with_dtype!(canvas.pixels.dtype(), T => self.total::<T>(&canvas));
-                self.count(&canvas);
+                with_dtype!(canvas.pixels.dtype(), T => self.total::<T>(part, &canvas));
+                self.count(part, &canvas);
             }
-            MosaicMethod::Count => self.count(&canvas),
-            MosaicMethod::Median => self.all.push(canvas),
+            MosaicMethod::Count => self.count(part, &canvas),
+            MosaicMethod::Median => self.all.push((part, canvas)),
         }
         Ok(())
     }
@@ -67,6 +81,20 @@ impl Mosaic {
     /// Whether further canvases cannot change the result: with `first`, when every pixel has data.
     pub fn is_complete(&self) -> bool {
         self.method == MosaicMethod::First && self.missing == 0
+    }
+
+    /// The part that further canvases can change: with `first`, a box around the pixels that have no data yet. `None` when there is none.
+    pub fn open(&self) -> Option<Window> {
+        if self.method != MosaicMethod::First || self.missing == self.canvas.valid.len() {
+            return Some(self.whole());
+        }
+        let missing = |row: &[bool]| (!all(row, |v| v)).then(|| row.iter().position(|v| !v).zip(row.iter().rposition(|v| !v))).flatten();
+        let rows = self.canvas.valid.chunks_exact(self.canvas.shape.cols).enumerate();
+        rows.filter_map(|(row, valid)| missing(valid).map(|(first, last)| Window::new(row, first, 1, last + 1 - first))).reduce(Window::union)
+    }
+
+    fn whole(&self) -> Window {
+        Window::whole(self.canvas.shape)
     }
 
     /// The result. Means and medians of an even number are rounded and kept apart from nodata as resampled values are; a count of zero is
@@ -87,19 +115,7 @@ impl Mosaic {
         self.canvas
     }
 
-    /// The first canvas with data becomes the mosaic; its pixels without data may hold another fill.
-    fn replace(&mut self, canvas: Canvas) {
-        let n = canvas.valid.iter().filter(|v| **v).count();
-        if n == canvas.valid.len() {
-            self.canvas = canvas;
-        } else {
-            with_dtype!(canvas.pixels.dtype(), T => self.lay::<T>(&canvas));
-            return;
-        }
-        self.missing -= n;
-    }
-
-    fn lay<T: Pixel>(&mut self, canvas: &Canvas) {
+    fn lay<T: Pixel>(&mut self, part: Window, canvas: &Canvas) {
         let (Some(ours), Some(theirs)) = (T::unwrap_mut(&mut self.canvas.pixels), T::unwrap_ref(&canvas.pixels)) else { return };
         let replaces: fn(T, T) -> bool = match self.method {
             MosaicMethod::Last => |_, _| true,
@@ -107,27 +123,34 @@ impl Mosaic {
             MosaicMethod::Max => |new, old| new > old,
             _ => |_, _| false,
         };
-        for (((pixel, valid), &new), _) in ours.iter_mut().zip(&mut self.canvas.valid).zip(theirs).zip(&canvas.valid).filter(|(_, v)| **v) {
-            if !*valid {
-                *valid = true;
-                self.missing -= 1;
-                *pixel = new;
-            } else if replaces(new, *pixel) {
-                *pixel = new;
+        for (to, from) in rows(self.canvas.shape, part) {
+            let ours = ours[to.clone()].iter_mut().zip(&mut self.canvas.valid[to]);
+            for ((pixel, valid), (&new, _)) in ours.zip(theirs[from.clone()].iter().zip(&canvas.valid[from])).filter(|(_, (_, v))| **v) {
+                if !*valid {
+                    *valid = true;
+                    self.missing -= 1;
+                    *pixel = new;
+                } else if replaces(new, *pixel) {
+                    *pixel = new;
+                }
             }
         }
     }
 
-    fn total<T: Pixel>(&mut self, canvas: &Canvas) {
+    fn total<T: Pixel>(&mut self, part: Window, canvas: &Canvas) {
         let Some(pixels) = T::unwrap_ref(&canvas.pixels) else { return };
-        for ((sum, pixel), _) in self.sums.iter_mut().zip(pixels).zip(&canvas.valid).filter(|(_, v)| **v) {
-            *sum += pixel.to_f64();
+        for (to, from) in rows(self.canvas.shape, part) {
+            for ((sum, pixel), _) in self.sums[to].iter_mut().zip(&pixels[from.clone()]).zip(&canvas.valid[from]).filter(|(_, v)| **v) {
+                *sum += pixel.to_f64();
+            }
         }
     }
 
-    fn count(&mut self, canvas: &Canvas) {
-        for (n, valid) in self.counts.iter_mut().zip(&canvas.valid) {
-            *n += u32::from(*valid);
+    fn count(&mut self, part: Window, canvas: &Canvas) {
+        for (to, from) in rows(self.canvas.shape, part) {
+            for (n, valid) in self.counts[to].iter_mut().zip(&canvas.valid[from]) {
+                *n += u32::from(*valid);
+            }
         }
     }
 
@@ -137,11 +160,16 @@ impl Mosaic {
     }
 
     fn median<T: Pixel>(&mut self) {
-        let layers: Vec<(&[T], &[bool])> = self.all.iter().filter_map(|c| Some((T::unwrap_ref(&c.pixels)?.as_slice(), c.valid.as_slice()))).collect();
+        let layers: Vec<(Window, &[T], &[bool])> =
+            self.all.iter().filter_map(|(part, c)| Some((*part, T::unwrap_ref(&c.pixels)?.as_slice(), c.valid.as_slice()))).collect();
         let mut values = Vec::with_capacity(layers.len());
+        let cols = self.canvas.shape.cols;
         for at in 0..self.canvas.valid.len() {
+            let within = |part: &Window| {
+                Window::new(at / cols, at % cols, 1, 1).intersection(*part).map(|p| (p.row - part.row) * part.cols + p.col - part.col)
+            };
             values.clear();
-            values.extend(layers.iter().filter(|(_, valid)| valid[at]).map(|(pixels, _)| pixels[at]));
+            values.extend(layers.iter().filter_map(|(part, pixels, valid)| within(part).filter(|i| valid[*i]).map(|i| pixels[i])));
             if values.is_empty() {
                 continue;
             }
@@ -156,6 +184,14 @@ impl Mosaic {
             }
         }
     }
+}
+
+/// The pixels of each row of a part: where in the mosaic, and where in the part.
+fn rows(mosaic: Shape, part: Window) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    (0..part.rows).map(move |row| {
+        let (to, from) = ((part.row + row) * mosaic.cols + part.col, row * part.cols);
+        (to..to + part.cols, from..from + part.cols)
+    })
 }
 
 fn set<T: Pixel>(pixels: &mut Pixels, at: usize, value: T) {

@@ -20,22 +20,20 @@ use crate::{
 ///   [`Mapping::source_window`] was.
 ///
 /// # Errors
-/// [`Error::SourceTooSmall`] when pixels that are needed were not handed in, [`Error::DoesNotFit`] when `out` cannot hold `nodata`,
-/// [`Error::WrongLength`] when pixels and window differ.
-pub fn resample(mapping: &Mapping, source: Source<'_>, dst: Window, method: Resampling, out: DType, nodata: Option<Number>) -> Result<Canvas> {
-    source.check()?;
+/// [`Error::SourceTooSmall`] when pixels that are needed were not handed in, [`Error::DoesNotFit`] when `out` cannot hold `nodata`.
+pub fn resample(mapping: &Mapping, source: &Source<'_>, dst: Window, method: Resampling, out: DType, nodata: Option<Number>) -> Result<Canvas> {
     let job = Job { mapping, source, dst, method, out, nodata };
     let too_small = |_: Missing| Error::SourceTooSmall { have: source.window, for_: dst };
     if let Some(shift) = mapping.paste(method) {
-        return with_dtype!(source.raster.pixels.dtype(), T => job.paste::<T>(shift))?.map_err(too_small);
+        return with_dtype!(source.pixels.dtype(), T => job.paste::<T>(shift))?.map_err(too_small);
     }
-    with_dtype!(source.raster.pixels.dtype(), T => job.run::<T>())?.map_err(too_small)
+    with_dtype!(source.pixels.dtype(), T => job.run::<T>())?.map_err(too_small)
 }
 
 #[derive(Clone, Copy)]
 struct Job<'a> {
     mapping: &'a Mapping,
-    source: Source<'a>,
+    source: &'a Source<'a>,
     dst: Window,
     method: Resampling,
     out: DType,
@@ -46,7 +44,7 @@ type Outcome = Result<Result<Canvas, Missing>>;
 
 impl Job<'_> {
     fn run<T: Pixel>(&self) -> Outcome {
-        let Some(view) = View::<T>::new(&self.source, self.mapping.source()) else {
+        let Some(view) = View::<T>::new(self.source, self.mapping.source()) else {
             return Ok(Ok(Canvas::new(self.dst.shape(), self.out, self.nodata)?));
         };
         match self.method {
@@ -60,7 +58,7 @@ impl Job<'_> {
 
     /// The division of the destination that decides about kernels.
     fn division(&self) -> Division {
-        let bytes = self.source.raster.pixels.dtype().size().max(self.out.size());
+        let bytes = self.source.pixels.dtype().size().max(self.out.size());
         Division { radius: method::radius(self.method), bits: 8 * bytes + usize::from(self.nodata.is_some()) }
     }
 
@@ -162,7 +160,7 @@ impl Job<'_> {
         let Some((from, to)) = self.mapping.pasted(self.dst, shift) else {
             return Ok(Ok(Canvas::new(self.dst.shape(), self.out, self.nodata)?));
         };
-        let Some(view) = View::<T>::new(&self.source, self.mapping.source()) else {
+        let Some(view) = View::<T>::new(self.source, self.mapping.source()) else {
             return Ok(Ok(Canvas::new(self.dst.shape(), self.out, self.nodata)?));
         };
         self.chosen(|values: &mut [T], valid| {
@@ -172,7 +170,7 @@ impl Job<'_> {
             for i in 0..from.rows {
                 let (source, at) = (view.index(from.row + i, from.col), (to.row + i) * self.dst.cols + to.col);
                 let (values, valid) = (&mut values[at..at + from.cols], &mut valid[at..at + from.cols]);
-                if view.is_full() {
+                if view.is_run_valid(source, from.cols) {
                     values.copy_from_slice(view.run(source, from.cols));
                     valid.fill(true);
                 } else {

@@ -17,27 +17,39 @@ const WHOLE: f64 = 6_755_399_441_055_744.0;
 
 impl Steps {
     /// The last pixel whose centre lies at or before each coordinate.
+    #[inline(always)]
     pub(crate) fn of_centres(&mut self, coordinates: &[f64]) {
-        self.split(coordinates, -0.5);
-    }
-
-    /// The pixel under each coordinate.
-    pub(crate) fn of_pixels(&mut self, coordinates: &[f64]) {
-        self.split(coordinates, EDGE);
-    }
-
-    #[expect(clippy::manual_range_contains, reason = "without a branch")]
-    fn split(&mut self, coordinates: &[f64], shift: f64) {
         self.index.resize(coordinates.len(), 0);
         self.fraction.resize(coordinates.len(), 0.0);
         for ((&v, index), fraction) in coordinates.iter().zip(&mut self.index).zip(&mut self.fraction) {
-            let t = if (v >= 0.0) & (v <= FAR) { v + shift } else { NOWHERE };
-            let nearest = (t + WHOLE) - WHOLE;
-            let floor = if nearest > t { nearest - 1.0 } else { nearest };
-            *index = (floor + WHOLE).to_bits() as i32;
+            let (t, floor) = floor(v, -0.5);
+            *index = whole(floor);
             *fraction = t - floor;
         }
     }
+
+    /// The pixel under each coordinate; fractions are not found.
+    #[inline(always)]
+    pub(crate) fn of_pixels(&mut self, coordinates: &[f64]) {
+        self.index.resize(coordinates.len(), 0);
+        for (&v, index) in coordinates.iter().zip(&mut self.index) {
+            *index = whole(floor(v, EDGE).1);
+        }
+    }
+}
+
+/// A coordinate moved by `shift`, and the whole number at or below that.
+#[inline(always)]
+#[expect(clippy::manual_range_contains, reason = "without a branch")]
+fn floor(v: f64, shift: f64) -> (f64, f64) {
+    let t = if (v >= 0.0) & (v <= FAR) { v + shift } else { NOWHERE };
+    let nearest = (t + WHOLE) - WHOLE;
+    (t, if nearest > t { nearest - 1.0 } else { nearest })
+}
+
+#[inline(always)]
+fn whole(floor: f64) -> i32 {
+    (floor + WHOLE).to_bits() as i32
 }
 
 #[cfg(test)]

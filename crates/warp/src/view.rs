@@ -1,4 +1,4 @@
-use cube_core::{Number, Pixel, Raster, Shape, Window};
+use cube_core::{Pixel, Shape, Window};
 
 use crate::{Source, kernel::Missing, method::EDGE};
 
@@ -7,7 +7,7 @@ use crate::{Source, kernel::Missing, method::EDGE};
 pub(crate) struct View<'a, T> {
     pixels: &'a [T],
     /// `None` when all do.
-    valid: Option<Vec<bool>>,
+    valid: Option<&'a [bool]>,
     /// Where the pixels lie.
     pub(crate) window: Window,
     /// The whole source grid.
@@ -15,9 +15,10 @@ pub(crate) struct View<'a, T> {
 }
 
 impl<'a, T: Pixel> View<'a, T> {
-    pub(crate) fn new(source: &Source<'a>, image: Shape) -> Option<Self> {
-        let pixels = T::unwrap_ref(&source.raster.pixels)?;
-        Some(Self { pixels, valid: validity(pixels, source.raster, source.nodata), window: source.window, image })
+    /// `None` when the pixels are of another type.
+    pub(crate) fn new(source: &'a Source<'_>, image: Shape) -> Option<Self> {
+        let pixels = T::unwrap_ref(source.pixels)?;
+        Some(Self { pixels, valid: source.valid.as_deref(), window: source.window, image })
     }
 
     /// Whether every pixel at hand holds data.
@@ -57,13 +58,13 @@ impl<'a, T: Pixel> View<'a, T> {
 
     #[inline(always)]
     pub(crate) fn is_valid(&self, index: usize) -> bool {
-        self.valid.as_ref().is_none_or(|v| v[index])
+        self.valid.is_none_or(|v| v[index])
     }
 
     /// Whether neighbouring pixels of a row all hold data.
     #[inline(always)]
     pub(crate) fn is_run_valid(&self, index: usize, n: usize) -> bool {
-        self.valid.as_ref().is_none_or(|v| v[index..index + n].iter().all(|v| *v))
+        self.valid.is_none_or(|v| v[index..index + n].iter().all(|v| *v))
     }
 }
 
@@ -91,40 +92,5 @@ impl Interior {
     pub(crate) fn first(&self, row: i32, col: i32) -> Option<usize> {
         let (down, right) = (row.wrapping_sub(self.row) as u32, col.wrapping_sub(self.col) as u32);
         ((down < self.rows) & (right < self.cols)).then(|| down as usize * self.stride + right as usize)
-    }
-}
-
-/// Which pixels hold data: those that the mask has, that are not nodata, and that are numbers.
-fn validity<T: Pixel>(pixels: &[T], raster: &Raster, nodata: Option<Number>) -> Option<Vec<bool>> {
-    let is_data = data_test::<T>(nodata);
-    match &raster.mask {
-        Some(mask) if mask.iter().any(|v| !v) => Some(pixels.iter().zip(mask).map(|(p, m)| *m && is_data(*p)).collect()),
-        _ if pixels.iter().all(|p| is_data(*p)) => None,
-        _ => Some(pixels.iter().map(|p| is_data(*p)).collect()),
-    }
-}
-
-/// Tells data from nodata. Floats are nodata when they are NaN or, as in GDAL, within two units of rounding of nodata.
-fn data_test<T: Pixel>(nodata: Option<Number>) -> impl Fn(T) -> bool + Copy {
-    // NaN is no data anyway.
-    let exact = nodata.filter(|n| !n.as_f64().is_nan()).and_then(T::from_number);
-    let epsilon = match T::DTYPE {
-        cube_core::DType::Float32 => f64::from(f32::EPSILON),
-        cube_core::DType::Float64 => f64::EPSILON,
-        _ => 0.0,
-    };
-    let float = T::DTYPE.is_float();
-    move |p: T| {
-        if !float {
-            return exact.is_none_or(|n| p != n);
-        }
-        // NaN is not equal to itself.
-        #[expect(clippy::eq_op, reason = "the test for NaN that every pixel type has")]
-        let number = p == p;
-        number
-            && exact.is_none_or(|n| {
-                let (p, n) = (p.to_f64(), n.to_f64());
-                p != n && (p - n).abs() >= epsilon * (p + n).abs() * 2.0
-            })
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     method::is_inside,
     steps::Steps,
     view::{Interior, View},
+    wide::wide,
 };
 
 /// Bilinear interpolation between the four pixels around each coordinate.
@@ -24,6 +25,14 @@ impl Bilinear {
     }
 
     pub(crate) fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
+        wide(
+            #[inline(always)]
+            || self.row_of(view, x, y, out),
+        )
+    }
+
+    #[inline(always)]
+    fn row_of<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
         self.cols.of_centres(x);
         self.rows.of_centres(y);
         let steps = self.cols.index.iter().zip(&self.cols.fraction).zip(self.rows.index.iter().zip(&self.rows.fraction));

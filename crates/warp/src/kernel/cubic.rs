@@ -7,6 +7,7 @@ use super::{
 use crate::{
     steps::Steps,
     view::{Interior, View},
+    wide::wide,
 };
 
 /// Cubic convolution (a = −0.5) of the sixteen pixels around each coordinate; bilinear where one of them is missing or without data.
@@ -23,6 +24,14 @@ impl Cubic {
     }
 
     pub(crate) fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
+        wide(
+            #[inline(always)]
+            || self.row_of(view, x, y, out),
+        )
+    }
+
+    #[inline(always)]
+    fn row_of<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
         self.cols.of_centres(x);
         self.rows.of_centres(y);
         let steps = self.cols.index.iter().zip(&self.cols.fraction).zip(self.rows.index.iter().zip(&self.rows.fraction));

@@ -10,6 +10,7 @@ use crate::{
     scale::Scale,
     steps::Steps,
     view::{Interior, View},
+    wide::wide,
 };
 
 /// A kernel of any width: cubic spline and lanczos always, bilinear and cubic when the destination is coarser than the source.
@@ -48,16 +49,20 @@ impl Filter {
 
     pub(crate) fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
         // Widths known at compile time are several times as fast.
-        match self.radius_x {
-            2 => self.row_of::<4, T>(view, x, y, out),
-            3 => self.row_of::<6, T>(view, x, y, out),
-            4 => self.row_of::<8, T>(view, x, y, out),
-            6 => self.row_of::<12, T>(view, x, y, out),
-            _ => self.row_of::<0, T>(view, x, y, out),
-        }
+        wide(
+            #[inline(always)]
+            || match self.radius_x {
+                2 => self.row_of::<4, T>(view, x, y, out),
+                3 => self.row_of::<6, T>(view, x, y, out),
+                4 => self.row_of::<8, T>(view, x, y, out),
+                6 => self.row_of::<12, T>(view, x, y, out),
+                _ => self.row_of::<0, T>(view, x, y, out),
+            },
+        )
     }
 
     /// `N` is the width of the kernel, or 0 when only known now.
+    #[inline(always)]
     fn row_of<const N: usize, T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, f64>) -> Result<(), Missing> {
         let (mut cols, mut rows) = (std::mem::take(&mut self.cols), std::mem::take(&mut self.rows));
         cols.of_centres(x);
@@ -76,10 +81,10 @@ impl Filter {
                         fill(self.shape, above, last_down, self.scale.y, &mut self.down[..height]);
                     }
                     let (across, down) = (&self.across[..width], &self.down[..height]);
-                    let mut sum = 0.0;
-                    for (i, weight) in down.iter().enumerate() {
-                        sum += weight * dot(view.run(first + i * stride, width), across);
-                    }
+                    let sum = match N {
+                        0 => down.iter().enumerate().map(|(i, weight)| weight * dot(view.run(first + i * stride, width), across)).sum(),
+                        _ => columns_first::<N, T>(view, first, across, down),
+                    };
                     self.normalised(sum, across.iter().sum::<f64>() * down.iter().sum::<f64>())
                 }
                 _ => {
@@ -129,6 +134,19 @@ impl Filter {
             Some(sum / weight)
         }
     }
+}
+
+/// The sum under a kernel, down its columns first: these lie side by side, so that several are added at once.
+#[inline(always)]
+fn columns_first<const N: usize, T: Pixel>(view: &View<'_, T>, first: usize, across: &[f64], down: &[f64]) -> f64 {
+    let mut columns = [0.0; N];
+    for (i, weight) in down.iter().enumerate() {
+        let run = view.run(first + i * view.window.cols, N);
+        for (column, pixel) in columns.iter_mut().zip(run) {
+            *column += weight * pixel.to_f64();
+        }
+    }
+    columns.iter().zip(across).map(|(column, weight)| column * weight).sum()
 }
 
 #[inline(always)]

@@ -5,6 +5,7 @@ use crate::{
     method::is_inside,
     steps::Steps,
     view::{Interior, View},
+    wide::wide,
 };
 
 /// The pixel under each coordinate; on an edge, the one to the right or below.
@@ -21,6 +22,14 @@ impl Nearest {
     }
 
     pub(crate) fn row<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, T>) -> Result<(), Missing> {
+        wide(
+            #[inline(always)]
+            || self.row_of(view, x, y, out),
+        )
+    }
+
+    #[inline(always)]
+    fn row_of<T: Pixel>(&mut self, view: &View<'_, T>, x: &[f64], y: &[f64], out: &mut Row<'_, T>) -> Result<(), Missing> {
         self.cols.of_pixels(x);
         self.rows.of_pixels(y);
         let steps = self.cols.index.iter().zip(&self.rows.index);

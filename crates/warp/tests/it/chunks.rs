@@ -35,8 +35,8 @@ fn whole_and_cut(source: &GeoBox, destination: &GeoBox, dtype: DType, side: usiz
     let mapping = Mapping::new(source, destination).expect("a mapping");
     let pixels = pixels_of(source, dtype);
     for method in METHODS {
-        let input = Source { raster: &pixels, window: Window::whole(source.shape()), nodata: NODATA };
-        let whole = resample(&mapping, input, Window::whole(destination.shape()), method, dtype, NODATA).expect("a canvas");
+        let input = Source::new(&pixels, Window::whole(source.shape()), NODATA).expect("it fits");
+        let whole = resample(&mapping, &input, Window::whole(destination.shape()), method, dtype, NODATA).expect("a canvas");
         assert!(!whole.is_empty(), "{method:?}: the grids meet");
         for at in tiles(destination.shape(), side) {
             // A mapping of its own, as another worker has.
@@ -45,8 +45,8 @@ fn whole_and_cut(source: &GeoBox, destination: &GeoBox, dtype: DType, side: usiz
                 Some(window) => (cut(&pixels, window), window),
                 None => (cut(&pixels, Window::new(0, 0, 1, 1)), Window::new(0, 0, 1, 1)),
             };
-            let input = Source { raster: &part, window: read, nodata: NODATA };
-            let found = resample(&mapping, input, at, method, dtype, NODATA).unwrap_or_else(|e| panic_with(method, at, &e));
+            let input = Source::new(&part, read, NODATA).expect("it fits");
+            let found = resample(&mapping, &input, at, method, dtype, NODATA).unwrap_or_else(|e| panic_with(method, at, &e));
             same(&whole, destination.shape(), &found, at, method);
         }
     }
@@ -116,7 +116,7 @@ fn too_few_pixels_are_an_error_not_a_hole() {
         let needed = mapping.source_window(at, method).expect("they meet");
         let short = Window::new(needed.row, needed.col, needed.rows / 2, needed.cols);
         let part = cut(&pixels, short);
-        let found = resample(&mapping, Source { raster: &part, window: short, nodata: NODATA }, at, method, DType::Float32, NODATA);
+        let found = resample(&mapping, &Source::new(&part, short, NODATA).expect("it fits"), at, method, DType::Float32, NODATA);
         assert!(matches!(found, Err(Error::SourceTooSmall { .. })), "{method:?}: {found:?}");
     }
 }
@@ -152,13 +152,13 @@ fn aligned_grids_are_pasted_and_drifting_ones_never() {
 fn pasting_is_what_the_kernels_do() {
     let source = grid("EPSG:32632", 600_000.0, 5_000_000.0, 10.0, 1100, 1100);
     let pixels = pixels_of(&source, DType::UInt16);
-    let input = Source { raster: &pixels, window: Window::whole(source.shape()), nodata: NODATA };
+    let input = Source::new(&pixels, Window::whole(source.shape()), NODATA).expect("it fits");
     let aligned = grid("EPSG:32632", 600_030.0, 4_999_980.0, 10.0, 1000, 1000);
     let nearly = grid("EPSG:32632", 600_030.0, 4_999_980.0, 10.0 + 3e-8, 1000, 1000);
     for method in [Resampling::Nearest, Resampling::Bilinear, Resampling::Cubic] {
         let warped = |to: &GeoBox| {
             let mapping = Mapping::new(&source, to).expect("a mapping");
-            (mapping.is_paste(method), resample(&mapping, input, Window::whole(to.shape()), method, DType::UInt16, NODATA).expect("a canvas"))
+            (mapping.is_paste(method), resample(&mapping, &input, Window::whole(to.shape()), method, DType::UInt16, NODATA).expect("a canvas"))
         };
         let ((paste, a), (not_paste, b)) = (warped(&aligned), warped(&nearly));
         assert!(paste && (method == Resampling::Nearest || !not_paste));
@@ -174,8 +174,8 @@ fn sums_are_kept_over_the_antimeridian() {
     let pixels = raster(source.shape(), vec![1.0f64; source.shape().len()]);
     let destination = grid("EPSG:4326", 177.0, 15.0, 0.03, 150, 170);
     let mapping = Mapping::new(&source, &destination).expect("a mapping");
-    let input = Source { raster: &pixels, window: Window::whole(source.shape()), nodata: None };
-    let canvas = resample(&mapping, input, Window::whole(destination.shape()), Resampling::Sum, DType::Float64, None).expect("a canvas");
+    let input = Source::new(&pixels, Window::whole(source.shape()), None).expect("it fits");
+    let canvas = resample(&mapping, &input, Window::whole(destination.shape()), Resampling::Sum, DType::Float64, None).expect("a canvas");
     let Pixels::Float64(values) = canvas.pixels else { unreachable!("asked for") };
     let total: f64 = values.iter().sum();
     assert!((total - source.shape().len() as f64).abs() < 1e-6, "{total}");

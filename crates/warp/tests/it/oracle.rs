@@ -89,8 +89,8 @@ impl Oracle {
                 if is_gdals_own(whole.name, method) {
                     continue;
                 }
-                let input = Source { raster: &raster, window: Window::whole(source.shape()), nodata };
-                let canvas = resample(&whole.mapping, input, Window::whole(destination.shape()), method, dtype, nodata).expect("a canvas");
+                let input = Source::new(&raster, Window::whole(source.shape()), nodata).expect("it fits");
+                let canvas = resample(&whole.mapping, &input, Window::whole(destination.shape()), method, dtype, nodata).expect("a canvas");
                 let expected = self.pixels(dtype, at, destination.shape());
                 differences(tallies.entry(name.clone()).or_default(), &whole, method, &canvas, &expected);
             }

@@ -21,8 +21,8 @@ fn warp<T: Pixel>(pixels: &[&[T]], to: &GeoBox, method: Resampling, nodata: Opti
 
 fn run<T: Pixel>(raster: &Raster, source: &GeoBox, to: &GeoBox, method: Resampling, nodata: Option<Number>) -> Vec<T> {
     let mapping = Mapping::new(source, to).expect("a mapping");
-    let input = Source { raster, window: Window::whole(source.shape()), nodata };
-    let canvas = resample(&mapping, input, Window::whole(to.shape()), method, T::DTYPE, nodata).expect("a canvas");
+    let input = Source::new(raster, Window::whole(source.shape()), nodata).expect("it fits");
+    let canvas = resample(&mapping, &input, Window::whole(to.shape()), method, T::DTYPE, nodata).expect("a canvas");
     T::unwrap_ref(&canvas.pixels).expect("of this type").clone()
 }
 
@@ -160,10 +160,10 @@ fn another_type_is_rounded_into() {
     let source = grid("EPSG:32632", X, Y, 10.0, 1, 3);
     let to = target(10.0, 0.0, 1, 3);
     let raster = raster(Shape::new(1, 3), vec![1.5f64, -7.0, 300.0]);
-    let input = Source { raster: &raster, window: Window::whole(source.shape()), nodata: None };
+    let input = Source::new(&raster, Window::whole(source.shape()), None).expect("it fits");
     let mapping = Mapping::new(&source, &to).expect("a mapping");
     let found =
-        resample(&mapping, input, Window::whole(to.shape()), Resampling::Nearest, cube_core::DType::UInt8, Some(Number::Int(0))).expect("a canvas");
+        resample(&mapping, &input, Window::whole(to.shape()), Resampling::Nearest, cube_core::DType::UInt8, Some(Number::Int(0))).expect("a canvas");
     assert_eq!(found.pixels, Pixels::UInt8(vec![2, 1, 255]), "0 is nodata, so -7 becomes 1");
     assert!(found.is_complete());
 }

@@ -147,7 +147,7 @@ impl Http {
             self.0.hosts.of(url).pause_until(Instant::now() + wait);
         }
         tokio::time::sleep(wait).await;
-        self.0.counters.retry();
+        self.0.counters.retry(wait);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use cube_core::{Shape, Window};
 
 use crate::{
     bounds::Bounds,
-    lattice::{Lattice, Line},
+    lattice::{Along, Lattice, Line},
     path::Path,
 };
 
@@ -68,7 +68,7 @@ impl<'a> Coordinates<'a> {
 
     fn fill(&mut self, row: f64, offset: f64, x: &mut [f64], y: &mut [f64]) {
         if let Some(lattice) = &self.lattice {
-            lattice.fill(self.path, row, self.window.col, offset, &mut self.line, x, y);
+            lattice.fill(self.path, Along { row, first: self.window.col, offset }, &mut self.line, x, y);
             return;
         }
         if let Some((of, columns)) = &self.columns

@@ -78,9 +78,8 @@ impl Lattice {
         if good { Kind::Interpolated } else { Kind::Exact }
     }
 
-    /// Source coordinates along a row of the destination: `row` is a pixel coordinate (`r + 0.5` is the middle of pixel row `r`), columns
-    /// are `first + offset`, `first + 1 + offset`, … with `0 ≤ offset < 1`.
-    pub(crate) fn fill(&self, path: &Path, row: f64, first: usize, offset: f64, line: &mut Line, x: &mut [f64], y: &mut [f64]) {
+    /// Source coordinates along a row of the destination.
+    pub(crate) fn fill(&self, path: &Path, Along { row, first, offset }: Along, line: &mut Line, x: &mut [f64], y: &mut [f64]) {
         let (i, down) = self.row_of(row);
         self.across(&self.x, i, down, &mut line.x);
         self.across(&self.y, i, down, &mut line.y);
@@ -175,6 +174,15 @@ impl Lattice {
         line.clear();
         line.extend(row(0).iter().zip(row(1)).zip(row(2)).zip(row(3)).map(|(((a, b), c), d)| down[0] * a + down[1] * b + down[2] * c + down[3] * d));
     }
+}
+
+/// Places along a row of the destination: `row` is a pixel coordinate (`r + 0.5` is the middle of pixel row `r`), columns are
+/// `first + offset`, `first + 1 + offset`, … with `0 ≤ offset < 1`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Along {
+    pub(crate) row: f64,
+    pub(crate) first: usize,
+    pub(crate) offset: f64,
 }
 
 /// Room for a row of nodes.

@@ -48,6 +48,14 @@ pub struct Totals {
 #[derive(Debug, Default)]
 pub struct Log {
     records: Mutex<Vec<Record>>,
+    at_once: Mutex<AtOnce>,
+}
+
+/// Requests that have come and are not answered yet.
+#[derive(Debug, Default)]
+struct AtOnce {
+    now: usize,
+    most: usize,
 }
 
 impl Log {
@@ -55,7 +63,20 @@ impl Log {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn begin(&self) {
+        let mut at_once = self.at_once.lock().unwrap_or_else(PoisonError::into_inner);
+        at_once.now += 1;
+        at_once.most = at_once.most.max(at_once.now);
+    }
+
+    /// Most requests that waited for their answers at one time.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.at_once.lock().unwrap_or_else(PoisonError::into_inner).most
+    }
+
     pub(super) fn add(&self, record: Record) {
+        self.at_once.lock().unwrap_or_else(PoisonError::into_inner).now -= 1;
         self.records_locked().push(record);
     }
 

@@ -301,6 +301,7 @@ async fn handle(state: Arc<State>, abort: Arc<AtomicBool>, request: Request<Inco
     if let Some(answer) = state.control(&call) {
         return Ok(respond(&answer, &call.method, Ending::Complete, abort));
     }
+    state.log.begin();
     let faults = state.faults.strike(call.method.as_str(), &call.path);
     for fault in &faults {
         if let Fault::Slow { millis } = fault {

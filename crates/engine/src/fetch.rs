@@ -42,8 +42,8 @@ struct Images {
     clock: u64,
 }
 
-/// A block of a file: href, level, first row and column, first band.
-type Key = (Arc<str>, u32, u64, u32);
+/// A block of a file: href, level, first row and column, bands.
+type Key = (Arc<str>, u32, u64, Range<usize>);
 type Decoded = Arc<Vec<Raster>>;
 
 #[derive(Debug, Default)]
@@ -89,9 +89,11 @@ impl Fetcher {
         cell.get_or_try_init(open).await.cloned()
     }
 
-    /// The pixels of one band in a window of a level; what is not stored has a mask that is false.
-    pub(crate) async fn read(&self, image: &Arc<dyn Image>, level: usize, band: usize, window: Window) -> Result<Raster, Error> {
-        let blocks = image.blocks(level, &[band], window);
+    /// The pixels of one band in a window of a level; what is not stored has a mask that is false. `together` are the bands of the file
+    /// that the caller reads in turn, this one among them: where they lie in the same bytes, these are decoded once.
+    pub(crate) async fn read(&self, image: &Arc<dyn Image>, level: usize, band: usize, together: &[usize], window: Window) -> Result<Raster, Error> {
+        let mut blocks = image.blocks(level, together, window);
+        blocks.retain(|block| block.bands.contains(&band));
         let decoded = self.blocks(image, blocks).await?;
         let dtype = image.dtype(band);
         crate::task::compute(move || assemble(&decoded, band, dtype, window)).await
@@ -248,7 +250,7 @@ impl Blocks {
 
 fn key(name: &Arc<str>, block: &Block) -> Key {
     let at = ((block.window.row as u64) << 32) | block.window.col as u64;
-    (Arc::clone(name), block.level as u32, at, block.bands.start as u32)
+    (Arc::clone(name), block.level as u32, at, block.bands.clone())
 }
 
 fn bare(href: &str) -> &str {

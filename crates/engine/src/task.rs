@@ -155,6 +155,7 @@ impl BandRun<'_> {
         let levels = image.levels();
         let (level, mapping) = self.context.mappings.get(&levels[0], levels, &self.group.grid)?;
         let source = SourceInfo::new(patch, asset, image.as_ref(), self.band, self.layout.spec.mosaic.method)?;
+        let together = self.together(patch, asset);
         let mut done = Vec::with_capacity(wanted.len());
         let mut queue: Vec<Piece> = vec![wanted];
         while let Some(piece) = queue.pop() {
@@ -165,7 +166,7 @@ impl BandRun<'_> {
                 queue.extend([b, a]);
                 continue;
             }
-            let raster = self.context.fetcher.read(&image, level, asset.band, window).await?;
+            let raster = self.context.fetcher.read(&image, level, asset.band, &together, window).await?;
             let (mapping, source, band) = (Arc::clone(&mapping), source, self.band.clone());
             let warped = compute(move || {
                 let input = Source::new(&raster, window, source.nodata)?;
@@ -179,6 +180,12 @@ impl BandRun<'_> {
             done.extend(warped);
         }
         Ok(done)
+    }
+
+    /// The bands of an asset's file that the task reads.
+    fn together(&self, patch: &PatchIndex, asset: &Asset) -> Vec<usize> {
+        let assets = self.task.bands.iter().filter_map(|name| patch.asset(&self.layout.band(name)?.asset));
+        assets.filter(|a| a.href == asset.href).map(|a| a.band).collect()
     }
 
     /// Encodes and uploads what has been filled.

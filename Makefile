@@ -62,9 +62,13 @@ python-tests:
 	@$(step) 'build for the Python tests' cargo build --workspace --bins --tests
 	@$(step) 'pytest' .venv/bin/python -m pytest tests/python $(PYTEST_ARGS)
 
-bench: setup python ## Compare with odc-stac on the same scenes, grid and cores; results go to benches/results
+bench: setup python ## Compare with odc-stac, VirtualiZarr and kerchunk in one run; results go to benches/results
 	@cargo build --release -p cube-cli -p cube-testkit
+	@cargo build --release -p cube-format-hdf5 --example dmrpp_speed --example hdf5_scan
+	@.venv/bin/python -m pip install --quiet -r benches/virtual/requirements.txt
 	@.venv/bin/python benches/odc/bench.py
+	@.venv/bin/python benches/virtual/bench.py
+	@.venv/bin/python benches/virtual/hdf5_scan.py > benches/results/$$(date +%F)-hdf5-scan.json
 
 clean: ## Remove what was built, the demo and the Python environment
 	@rm -rf demo .venv

@@ -2,7 +2,7 @@ use std::{fmt::Debug, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cube_core::{Asset, DType, GeoBox, Number, PatchIndex, Raster, SourceGrid, Window};
+use cube_core::{Asset, DType, GeoBox, Number, PatchIndex, Raster, Window};
 use object_store::{ObjectStore, path::Path};
 
 use crate::{Downloaded, PatchStore, Result};
@@ -41,13 +41,27 @@ pub trait Format: Debug + Send + Sync {
     /// - What cannot be read right is [`Kind::Unsupported`](crate::Kind::Unsupported), by name; bytes that are not this format are [`Kind::Corrupt`](crate::Kind::Corrupt).
     async fn open(&self, bytes: ByteSource) -> Result<Arc<dyn Image>>;
 
-    /// Reads the header; what the file itself does not say of its grid (CRS, transform) is taken from `stated`, mostly a STAC item.
+    /// Reads the header of an asset's file: of its variable, where the asset names one.
     ///
     /// # Behaviour
-    /// - As [`open`](Self::open). What the file says comes before what is stated.
-    async fn open_with(&self, bytes: ByteSource, stated: &SourceGrid) -> Result<Arc<dyn Image>> {
-        let _ = stated;
+    /// - As [`open`](Self::open). What the file itself does not say of its grid (CRS, transform) is taken from the asset's; what the file says comes
+    ///   before.
+    /// - A variable that the file does not have is [`Kind::Invalid`](crate::Kind::Invalid), with the names of those it has.
+    async fn open_asset(&self, bytes: ByteSource, asset: &Asset) -> Result<Arc<dyn Image>> {
+        let _ = asset;
         self.open(bytes).await
+    }
+
+    /// The media type of its files.
+    fn media_type(&self) -> &'static str;
+
+    /// What [`open_asset`](Self::open_asset) may be asked for in a file that holds several arrays; nothing for files that are one array.
+    ///
+    /// # Behaviour
+    /// - Names those that look like data; whether each can be opened is not promised.
+    async fn variables(&self, bytes: ByteSource) -> Result<Vec<String>> {
+        let _ = bytes;
+        Ok(Vec::new())
     }
 
     /// Brings the files of a patch into a patch store for use offline: each file whole, verified by size and checksum where they are known.
@@ -99,7 +113,8 @@ pub trait Image: Debug + Send + Sync {
     /// # Behaviour
     /// - `bytes` (and `mask`, where the block has one) are what lies at the block's places.
     /// - Wrong bytes are [`Kind::Corrupt`](crate::Kind::Corrupt), never a panic, never pixels.
-    /// - A block that is absent decodes (from empty bytes) to nodata, with a mask that is false everywhere.
+    /// - A block that is absent decodes (from empty bytes) to nodata, with a mask that is false everywhere; or, where the format says what
+    ///   unstored pixels are and that is not nodata, to that value.
     fn decode(&self, block: &Block, bytes: Bytes, mask: Option<Bytes>) -> Result<Vec<Raster>>;
 
     /// Where its bytes come from.
@@ -131,7 +146,7 @@ pub enum Place {
         /// Number of bytes, never 0.
         length: u64,
     },
-    /// Nowhere: every pixel is nodata.
+    /// Nowhere: every pixel is what the format has for unstored pixels, mostly nodata.
     Absent,
     /// Computed on request: an opaque text that the backend's own fetcher understands.
     Request(String),

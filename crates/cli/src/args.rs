@@ -1,6 +1,6 @@
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
-use crate::commands::{completions, create, gc, index, load, patches, plan, preview, status};
+use crate::commands::{completions, create, gc, index, inspect, load, patches, plan, preview, status, virtualize};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +11,8 @@ Examples:
   # What it holds, and a picture of it
   cube status alps
   cube preview alps --out view.png
+  # Granules as one array of references
+  cube virtualize 'granules/*.nc' --out sst --concat-dim time
 
 `cube COMMAND --help` has examples of each command.
 
@@ -76,6 +78,10 @@ pub(crate) enum Command {
     Gc(gc::Arguments),
     /// Store a search, or make a catalogue of folders of rasters.
     Index(index::Arguments),
+    /// Write references to granules as one array: nothing is copied.
+    Virtualize(Box<virtualize::Arguments>),
+    /// Show what is in one granule, and what of it can be virtual.
+    Inspect(inspect::Arguments),
     /// Print a script that completes commands and options in your shell.
     Completions(completions::Arguments),
 }

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod errors;
 mod exit;
+mod granules;
 mod interrupt;
 mod logging;
 mod paint;

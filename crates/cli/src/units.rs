@@ -57,6 +57,22 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     }
 }
 
+/// Rows whose columns begin at the same place, two spaces from the margin and from each other.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut text = String::new();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let mut line = String::from(" ");
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(&format!(" {cell:width$} "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

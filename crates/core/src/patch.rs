@@ -53,10 +53,17 @@ pub struct PatchIndex {
 }
 
 impl PatchIndex {
-    /// The band of a name: an asset key, a common name, or `asset.2` for the second band of an asset's file.
+    /// The band of a name: an asset key, a common name, `asset.2` for the second band of an asset's file, or `asset#variable` for one of
+    /// several variables in it (`asset.2#variable` for its second band).
     pub fn asset(&self, name: &str) -> Option<Arc<Asset>> {
         if let Some(asset) = self.assets.get(name) {
             return Some(Arc::clone(asset));
+        }
+        if let Some((name, variable)) = name.split_once('#') {
+            // What a catalogue says of the type, nodata and scaling of a file's pixels is not said of each of its variables.
+            let Asset { href, band, grid, media_type, size, checksum, .. } = Asset::clone(self.asset(name)?.as_ref());
+            let variable = Some(variable.to_owned());
+            return Some(Arc::new(Asset { href, band, variable, grid, media_type, size, checksum, ..Asset::bare("") }));
         }
         let (key, band) = name.rsplit_once('.')?;
         let band = band.parse::<usize>().ok()?.checked_sub(1)?;
@@ -72,6 +79,9 @@ pub struct Asset {
     /// Band in that file, from 0.
     #[serde(default)]
     pub band: usize,
+    /// Which of its arrays, for a file that holds several: the path of a variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
     /// The grid, where the source states it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<SourceGrid>,
@@ -110,6 +120,7 @@ impl Asset {
         Self {
             href: href.to_owned(),
             band: 0,
+            variable: None,
             grid: None,
             dtype: None,
             nodata: None,

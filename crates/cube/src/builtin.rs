@@ -31,7 +31,7 @@ pub fn check(source: &SourceSpec) -> Result<()> {
 
 /// The formats; the first that recognises a file opens it.
 pub fn formats() -> Vec<Arc<dyn Format>> {
-    vec![Arc::new(cube_format_cog::Cog)]
+    vec![Arc::new(cube_format_cog::Cog), Arc::new(cube_format_hdf5::Grids::default())]
 }
 
 fn unknown(name: &str) -> Error {

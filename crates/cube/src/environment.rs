@@ -85,12 +85,16 @@ impl Environment {
 
     /// Opens the header of a raster by path or URL.
     pub async fn open_image(&self, href: &str) -> Result<Arc<dyn Image>> {
+        Ok(self.format(href)?.open(self.sources().source(href).await?).await?)
+    }
+
+    /// The format that recognises a file by its name.
+    pub fn format(&self, href: &str) -> Result<&Arc<dyn Format>> {
         let asset = Asset::bare(href);
-        let format = self.formats.iter().find(|f| f.recognises(&asset)).ok_or_else(|| {
+        self.formats.iter().find(|f| f.recognises(&asset)).ok_or_else(|| {
             let known: Vec<_> = self.formats.iter().map(|f| f.name()).collect();
             Error::refused(format!("`{href}` is not a file of a known format"), format!("formats are {}", known.join(", ")))
-        })?;
-        Ok(format.open(self.sources().source(href).await?).await?)
+        })
     }
 
     /// How a cube's store reaches object storage.

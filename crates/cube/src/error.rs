@@ -65,6 +65,50 @@ pub enum Error {
         /// What does without.
         instead: &'static str,
     },
+    /// References could not be combined or written.
+    #[error(transparent)]
+    Virtual(#[from] cube_virtual::Error),
+    /// A sidecar that cannot be trusted.
+    #[error("the sidecar `{name}` cannot be used")]
+    Sidecar {
+        /// Its path or URL.
+        name: String,
+        /// What is wrong with it, and where.
+        source: cube_format_hdf5::dmrpp::Error,
+    },
+    /// Granules that could not be read.
+    #[error("{} of {of} granules could not be read:{}", failed.len(), listed(failed.iter().map(|(name, error)| format!("`{name}`: {}", chain(error)))))]
+    Granules {
+        /// How many there were.
+        of: usize,
+        /// Path or URL of each, and why.
+        failed: Vec<(String, Self)>,
+    },
+    /// Granules that do not fit together.
+    #[error(
+        "{} of {of} granules do not fit the first:{}",
+        mismatches.iter().map(|m| &m.granule).collect::<std::collections::BTreeSet<_>>().len(),
+        listed(mismatches.iter().map(ToString::to_string))
+    )]
+    Misfit {
+        /// How many there were.
+        of: usize,
+        /// All differences.
+        mismatches: Vec<cube_virtual::Mismatch>,
+    },
+    /// Variables that cannot be virtual, where all must be.
+    #[error(
+        "{} cannot be virtual:{}",
+        if refused.len() == 1 { "a variable".to_owned() } else { format!("{} variables", refused.len()) },
+        listed(refused.iter().map(|r| format!("`{}` of `{}`: {}: {}", r.variable, r.first_granule, r.reason, r.detail)))
+    )]
+    Strict {
+        /// Each of them once.
+        refused: Vec<crate::RefusedVariable>,
+    },
+    /// The run was asked to stop.
+    #[error("stopped: nothing was written")]
+    Stopped,
     /// Something outside the program failed.
     #[error("{message}")]
     Failed {
@@ -124,7 +168,8 @@ impl Error {
             Self::Backend(e) => e.kind() == Kind::Invalid,
             Self::Access(e) => e.kind() == cube_access::Kind::Invalid,
             Self::File { source, done, .. } => *done == "read" && source.kind() == io::ErrorKind::NotFound,
-            Self::Failed { .. } => false,
+            Self::Virtual(e) => is_usage_of_virtual(e),
+            Self::Sidecar { .. } | Self::Granules { .. } | Self::Misfit { .. } | Self::Strict { .. } | Self::Stopped | Self::Failed { .. } => false,
         }
     }
 
@@ -138,7 +183,19 @@ impl Error {
             Self::Warp(e) => e.hint(),
             Self::Refused { hint, .. } => hint.clone(),
             Self::NeedsGdal { instead, .. } => Some(format!("{instead}, or build the program with `--features gdal`")),
-            Self::File { .. } | Self::Failed { .. } => None,
+            Self::Virtual(e) => e.hint().map(str::to_owned),
+            Self::Sidecar { source, .. } => source.hint().map(str::to_owned),
+            Self::Granules { failed, .. } => {
+                let hint = failed.first().and_then(|(_, error)| error.hint()).map(|hint| format!("{hint}\n")).unwrap_or_default();
+                Some(format!("{hint}or write the others with --skip-failed"))
+            }
+            Self::Misfit { .. } => {
+                let ways = "leave these granules out, or variables with --drop; or give what differs groups of its own with --split-on-mismatch,\n\
+                    join axes with --join outer, or store what is only encoded otherwise with --materialize-mismatch";
+                Some(ways.to_owned())
+            }
+            Self::Strict { .. } => Some("leave them out with --drop, or leave out --strict to go on without them".to_owned()),
+            Self::File { .. } | Self::Stopped | Self::Failed { .. } => None,
         }
     }
 
@@ -183,6 +240,36 @@ fn is_usage_of_store(e: &cube_store::Error) -> bool {
             | E::OffAxis { .. }
             | E::Misfit { .. }
     )
+}
+
+fn is_usage_of_virtual(e: &cube_virtual::Error) -> bool {
+    use cube_virtual::Error as E;
+    matches!(e, E::AlreadyExists { .. } | E::NotFound { .. } | E::NotAppendable { .. } | E::Address { .. } | E::Request(_))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// Some of many lines.
+fn listed(lines: impl ExactSizeIterator<Item = String>) -> String {
+    const MOST: usize = 20;
+    let more = lines.len().saturating_sub(MOST);
+    let mut text: String = lines.take(MOST).map(|line| format!("\n  - {line}")).collect();
+    if more > 0 {
+        text.push_str(&format!("\n  - and {more} more"));
+    }
+    text
 }
 
 fn by_io(kind: io::ErrorKind) -> Option<&'static str> {

@@ -12,6 +12,7 @@
 //! * [`Environment`] — what a run has of the world: bytes, credentials, formats, clock.
 //! * [`CubeSpec`] — what is declared; [`Layout`] — the same with every default settled; [`Cube`] — the store.
 //! * [`Request`] — a [`Roi`], a [`Toi`] and bands; [`load`] — fills exactly what it lacks; [`plan()`] — what that would be.
+//! * [`virtualize`] — references to granules as one array; [`inspect`] — what of a granule can be one.
 //! * [`builtin`] — the one place where backends are registered.
 //!
 //! Everything else re-exported here belongs to the crates below, whose documentation says more.
@@ -30,6 +31,7 @@ mod region;
 mod spec;
 mod survey;
 mod tile;
+mod virtualize;
 
 pub use check::{Check, check};
 pub use cube_access::{Access, AccessOptions, Stats};
@@ -52,3 +54,8 @@ pub use region::read_roi;
 pub use spec::{differences, read_spec};
 pub use survey::{BandStatus, GroupStatus, Runs, Status, status};
 pub use tile::{TileFile, TileTarget};
+pub use virtualize::{
+    AddressChoice, Addresses, CombineAttributes, CombineOptions, Compare, Coordinates, FailedGranule, Fate, GranuleOrder, Groups, Inspected,
+    InspectedVariable, Join, LoadVariables, Mismatch, OnMismatch, OutputOptions, ReadFrom, RefusalReason, RefusedVariable, Repair, Sidecars,
+    VirtualArray, VirtualEvent, VirtualFormat, VirtualProgress, VirtualizeOptions, Virtualized, inspect, virtualize,
+};

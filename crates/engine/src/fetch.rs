@@ -38,7 +38,8 @@ type ImageCell = Arc<OnceCell<Arc<dyn Image>>>;
 
 #[derive(Debug, Default)]
 struct Images {
-    cells: HashMap<String, (u64, ImageCell)>,
+    /// By href and variable.
+    cells: HashMap<(String, Option<String>), (u64, ImageCell)>,
     clock: u64,
 }
 
@@ -74,17 +75,14 @@ impl Fetcher {
 
     /// The image behind an asset; its header is read once, however many tasks ask.
     pub(crate) async fn image(&self, asset: &Asset) -> Result<Arc<dyn Image>, Error> {
-        let cell = lock(&self.images).cell(&asset.href);
+        let cell = lock(&self.images).cell(asset);
         let open = async || {
             let format = self.formats.iter().find(|f| f.recognises(asset)).ok_or_else(|| {
                 let known: Vec<_> = self.formats.iter().map(|f| f.name()).collect();
                 Error::unsupported(format!("`{}` is of no format that can be read ({})", bare(&asset.href), known.join(", ")))
             })?;
             let bytes = self.sources.source(&asset.href).await?;
-            match &asset.grid {
-                Some(stated) => format.open_with(bytes, stated).await,
-                None => format.open(bytes).await,
-            }
+            format.open_asset(bytes, asset).await
         };
         cell.get_or_try_init(open).await.cloned()
     }
@@ -197,9 +195,10 @@ impl Drop for Abandon<'_> {
 }
 
 impl Images {
-    fn cell(&mut self, href: &str) -> ImageCell {
+    fn cell(&mut self, asset: &Asset) -> ImageCell {
         self.clock += 1;
-        if let Some((age, cell)) = self.cells.get_mut(href) {
+        let key = (asset.href.clone(), asset.variable.clone());
+        if let Some((age, cell)) = self.cells.get_mut(&key) {
             *age = self.clock;
             return Arc::clone(cell);
         }
@@ -210,7 +209,7 @@ impl Images {
             self.cells.retain(|_, (age, _)| *age > median);
         }
         let cell = ImageCell::default();
-        self.cells.insert(href.to_owned(), (self.clock, Arc::clone(&cell)));
+        self.cells.insert(key, (self.clock, Arc::clone(&cell)));
         cell
     }
 }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use cube_core::{
-    Affine, Anchor, Asset, ChunkIndex, ChunkSet, Crs, Extent, GeoBox, GroupLayout, Layout, PatchIndex, Resolution, Roi, Shape, SourceGrid, Window,
+    Affine, Anchor, Asset, BandLayout, ChunkIndex, ChunkSet, Crs, Extent, GeoBox, GroupLayout, Layout, PatchIndex, Resolution, Roi, Shape,
+    SourceGrid, Window,
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -62,8 +63,9 @@ pub(crate) async fn locate(patches: Vec<Arc<PatchIndex>>, layout: &Layout, conte
         if complete(&patch) {
             return Ok(patch);
         }
-        let Some((key, asset)) = layout.bands.iter().find_map(|b| patch.assets.get_key_value(b.asset.as_str())) else { return Ok(patch) };
-        let image = context.fetcher.image(asset).await?;
+        let of_band = |b: &BandLayout| patch.asset(&b.asset).zip(patch.assets.get_key_value(b.asset.split('#').next()?));
+        let Some((band, (key, asset))) = layout.bands.iter().find_map(of_band) else { return Ok(patch) };
+        let image = context.fetcher.image(&band).await?;
         let grid = image.levels()[0].clone();
         let known = SourceGrid { crs: Some(grid.crs().clone()), affine: Some(grid.affine()), shape: Some(grid.shape()), extent: None };
         let mut located = PatchIndex::clone(&patch);

@@ -62,7 +62,8 @@ async fn root(spec: &CubeSpec, options: &ResolveOptions, context: &Context) -> R
 }
 
 async fn like(href: &str, context: &Context) -> Result<GeoBox> {
-    let asset = Asset::bare(href);
+    let (href, variable) = href.split_once('#').map_or((href, None), |(href, variable)| (href, Some(variable.to_owned())));
+    let asset = Asset { variable, ..Asset::bare(href) };
     Ok(context.fetcher.image(&asset).await?.levels()[0].clone())
 }
 

@@ -146,8 +146,9 @@ fn at(row: usize, col: usize) -> cube_core::ChunkIndex {
     cube_core::ChunkIndex { row: row as u32, col: col as u32 }
 }
 
-/// Names of the assets that the cube's variables come from; of `asset.2` also `asset`.
+/// Names of the assets that the cube's variables come from; of `asset.2` also `asset`, of `asset#variable` the asset alone.
 pub(crate) fn assets(layout: &Layout) -> Vec<String> {
+    let file = |name: &str| name.split_once('#').map_or(name, |(asset, _)| asset).to_owned();
     let whole = |name: &str| name.rsplit_once('.').filter(|(_, n)| n.parse::<usize>().is_ok()).map(|(asset, _)| asset.to_owned());
-    layout.bands.iter().flat_map(|b| [Some(b.asset.clone()), whole(&b.asset)]).flatten().collect()
+    layout.bands.iter().map(|b| file(&b.asset)).flat_map(|name| [whole(&name), Some(name)]).flatten().collect()
 }

@@ -185,7 +185,7 @@ impl BandRun<'_> {
     /// The bands of an asset's file that the task reads.
     fn together(&self, patch: &PatchIndex, asset: &Asset) -> Vec<usize> {
         let assets = self.task.bands.iter().filter_map(|name| patch.asset(&self.layout.band(name)?.asset));
-        assets.filter(|a| a.href == asset.href).map(|a| a.band).collect()
+        assets.filter(|a| a.href == asset.href && a.variable == asset.variable).map(|a| a.band).collect()
     }
 
     /// Encodes and uploads what has been filled.

@@ -50,6 +50,7 @@ pub use error::{Cause, Error, Result};
 pub use ledger::{LedgerBlock, State};
 pub use location::{Kind, Location, StorageOptions};
 pub use patches::PatchFilter;
+pub use repository::storage as icechunk_storage;
 pub use searches::Search;
 pub use snapshot::Snapshot;
 pub use upkeep::{GcReport, SizeReport, Version};

@@ -146,7 +146,11 @@ fn is_conflict(error: &SessionError) -> bool {
     )
 }
 
-async fn storage(location: &Location, options: &StorageOptions) -> Result<Arc<dyn Storage + Send + Sync>> {
+/// Where Icechunk keeps a repository, for those who open it themselves.
+///
+/// # Errors
+/// [`Error::NoCredentials`]; [`Error::Storage`] when the place cannot be used.
+pub async fn storage(location: &Location, options: &StorageOptions) -> Result<Arc<dyn Storage + Send + Sync>> {
     let failed = |e: icechunk::StorageError| Error::storage("open", location, e);
     match &location.place {
         Place::Local(path) => icechunk::new_local_filesystem_storage(path).await.map_err(failed),

@@ -106,6 +106,7 @@ impl Candidate<'_> {
         Arc::new(Asset {
             href: text("href").unwrap_or_default(),
             band: index,
+            variable: None,
             grid: (self.grid != SourceGrid::default()).then(|| self.grid.clone()),
             dtype: band.dtype,
             nodata: band.nodata,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cube_backend::{ByteSource, Error, Format, Image, Result};
+use cube_backend::{ByteSource, Error, Format, Image, Kind, Result};
 use cube_core::{Asset, SourceGrid};
 
 use crate::{
@@ -22,6 +22,10 @@ impl Format for Cog {
         "cog"
     }
 
+    fn media_type(&self) -> &'static str {
+        "image/tiff; application=geotiff"
+    }
+
     fn recognises(&self, asset: &Asset) -> bool {
         if let Some(media) = &asset.media_type {
             let media = media.to_ascii_lowercase();
@@ -34,13 +38,18 @@ impl Format for Cog {
     }
 
     async fn open(&self, bytes: ByteSource) -> Result<Arc<dyn Image>> {
-        self.open_with(bytes, &SourceGrid::default()).await
+        self.open_asset(bytes, &Asset::bare("")).await
     }
 
-    async fn open_with(&self, bytes: ByteSource, stated: &SourceGrid) -> Result<Arc<dyn Image>> {
+    async fn open_asset(&self, bytes: ByteSource, asset: &Asset) -> Result<Arc<dyn Image>> {
+        if let Some(variable) = &asset.variable {
+            return Err(Error::new(Kind::Invalid, format!("`{}` is a TIFF, which has no variable `{variable}`", bytes.name))
+                .with_hint("name its bands by number: `asset.2` for the second"));
+        }
+        let stated = asset.grid.clone().unwrap_or_default();
         let mut head = Head::open(&bytes).await?;
         let directories = header::read(&mut head).await?;
-        let image = assemble(&directories, head.size(), stated, bytes.clone())?;
+        let image = assemble(&directories, head.size(), &stated, bytes.clone())?;
         Ok(Arc::new(image))
     }
 }

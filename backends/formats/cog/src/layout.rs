@@ -66,6 +66,17 @@ struct Blocks {
     across: usize,
 }
 
+/// The grid of blocks as they lie in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoredBlocks {
+    /// Rows and columns of a block.
+    pub(crate) shape: Shape,
+    pub(crate) down: usize,
+    pub(crate) across: usize,
+    /// Whether blocks at the edges are stored whole.
+    pub(crate) whole_at_edges: bool,
+}
+
 /// One block, or part of an uncompressed strip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
@@ -241,6 +252,30 @@ impl Layout {
         let row = self.row_bytes() as u64;
         let (skip, wanted) = (cell.skip as u64 * row, cell.encoded.rows as u64 * row);
         Place::Range { offset: offset.saturating_add(skip), length: wanted.min(length.saturating_sub(skip)).max(1) }
+    }
+
+    /// The blocks as they lie in the file; a single strip without compression is cut into parts.
+    pub(crate) fn stored_blocks(&self) -> StoredBlocks {
+        let Blocks { tiled, shape, part, down, across } = self.blocks;
+        if self.is_one_raw_strip() {
+            return StoredBlocks { shape: Shape::new(part, shape.cols), down: self.shape.rows.div_ceil(part), across, whole_at_edges: false };
+        }
+        StoredBlocks { shape, down, across, whole_at_edges: tiled }
+    }
+
+    /// Where one of them lies, by its number: row by row, plane after plane.
+    pub(crate) fn stored_block(&self, number: usize) -> Place {
+        if !self.is_one_raw_strip() {
+            return self.index.place(number);
+        }
+        let parts = self.shape.rows.div_ceil(self.blocks.part);
+        let Place::Range { offset, length } = self.index.place(number / parts) else { return Place::Absent };
+        let skip = (number % parts * self.blocks.part) as u64 * self.row_bytes() as u64;
+        Place::Range { offset: offset.saturating_add(skip), length: length.saturating_sub(skip) }
+    }
+
+    fn is_one_raw_strip(&self) -> bool {
+        self.is_raw() && !self.blocks.tiled && self.blocks.down == 1
     }
 
     /// Bytes of a decoded cell.

@@ -30,6 +30,8 @@ mod index;
 mod layout;
 mod metadata;
 mod predictor;
+mod references;
 mod samples;
 
 pub use cog::Cog;
+pub use references::references;

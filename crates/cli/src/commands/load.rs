@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
 
     let (cancel, reporter) = (Cancel::default(), Arc::new(Reporter::new(printer)));
     let context = request::context(environment, snapshot.layout(), &arguments.workers, reporter.clone(), &cancel);
-    interrupt::listen(cancel, printer.clone());
+    interrupt::listen(cancel, printer.clone(), "stopping: chunks in flight are finished and committed (Ctrl-C again stops at once)");
     let options = LoadOptions { skip_failed: arguments.skip_failed, refresh: arguments.refresh };
     let loaded = eocube::load(&cube, &request, options, context).await;
     reporter.finish();

@@ -4,11 +4,13 @@ pub(crate) mod completions;
 pub(crate) mod create;
 pub(crate) mod gc;
 pub(crate) mod index;
+pub(crate) mod inspect;
 pub(crate) mod load;
 pub(crate) mod patches;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod status;
+pub(crate) mod virtualize;
 
 use std::time::Duration;
 
@@ -42,6 +44,8 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
             Command::Preview(arguments) => preview::run(&arguments, &environment, printer).await,
             Command::Gc(arguments) => gc::run(&arguments, &environment, printer).await,
             Command::Index(arguments) => index::run(&arguments, &environment, printer).await,
+            Command::Virtualize(arguments) => virtualize::run(&arguments, &environment, printer).await,
+            Command::Inspect(arguments) => inspect::run(&arguments, &environment, printer).await,
             Command::Completions(arguments) => Ok(completions::run(&arguments, printer)),
         }
     });

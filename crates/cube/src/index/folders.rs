@@ -6,7 +6,7 @@ use std::{
 };
 
 use cube_catalog_stac::{Item, write_index};
-use cube_core::TimeValue;
+use cube_core::{Asset, TimeValue};
 use futures::{StreamExt, stream};
 
 use super::{
@@ -33,7 +33,10 @@ pub async fn index_folders(folders: &[PathBuf], options: &FolderOptions, out: &P
     let files = files(folders, environment)?;
     if files.is_empty() {
         let named = folders.iter().map(|f| format!("`{}`", f.display())).collect::<Vec<_>>().join(", ");
-        return Err(Error::refused(format!("there is no raster in {named}"), "rasters are known by the endings of their names: .tif, .tiff"));
+        return Err(Error::refused(
+            format!("there is no raster in {named}"),
+            "rasters are known by the endings of their names: .tif, .tiff, .nc, .h5, …",
+        ));
     }
     let (mut rasters, mut skipped) = (Vec::new(), Vec::new());
     let mut opened = stream::iter(files).map(|path| open(path, environment)).buffered(PARALLEL);
@@ -77,14 +80,36 @@ fn files(folders: &[PathBuf], environment: &Environment) -> Result<BTreeSet<Path
 }
 
 fn recognised(path: &Path, environment: &Environment) -> bool {
-    let asset = cube_core::Asset::bare(&path.to_string_lossy());
+    let asset = Asset::bare(&path.to_string_lossy());
     environment.formats().iter().any(|f| f.recognises(&asset))
 }
 
 async fn open(path: PathBuf, environment: &Environment) -> (PathBuf, Result<Raster>) {
-    let image = environment.open_image(&path.to_string_lossy()).await;
-    let raster = image.and_then(|image| Raster::new(&path, image.as_ref()));
+    let raster = raster(&path, environment).await;
     (path, raster)
+}
+
+/// The header of a file; of one that holds several variables, that of the first on a grid.
+async fn raster(path: &Path, environment: &Environment) -> Result<Raster> {
+    let href = path.to_string_lossy();
+    let format = environment.format(&href)?;
+    let bytes = environment.sources().source(&href).await?;
+    let variables = format.variables(bytes.clone()).await?;
+    if variables.is_empty() {
+        return Raster::new(path, format.media_type(), format.open(bytes).await?.as_ref());
+    }
+    let mut refused = None;
+    for variable in variables {
+        // Layers are told apart by number; the first has the grid of all.
+        for name in [variable.clone(), format!("{variable}.1")] {
+            let asset = Asset { variable: Some(name), ..Asset::bare(&href) };
+            match format.open_asset(bytes.clone(), &asset).await {
+                Ok(image) => return Ok(Raster::new(path, format.media_type(), image.as_ref())?.with_variables()),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+    }
+    Err(refused.map_or_else(|| Error::refused("it has no variable", "leave it out"), Error::from))
 }
 
 /// Files that belong together. Where their names say so and their footprints do not, each is a scene.
@@ -93,7 +118,8 @@ fn scenes(rasters: Vec<Raster>, options: &FolderOptions) -> Result<Vec<Scene>> {
     for raster in rasters {
         let folder = raster.path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         let stem = raster.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (scene, band) = name::scene_and_band(&stem);
+        // Variables are named within their file, not by it.
+        let (scene, band) = if raster.has_variables() { (Some(stem.as_str()), "data") } else { name::scene_and_band(&stem) };
         let folder_name = || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let scene = scene.map_or_else(folder_name, str::to_owned);
         groups.entry((folder, scene)).or_default().push((band.to_owned(), raster));

@@ -17,7 +17,7 @@ fn is_date(part: &str) -> bool {
     part.len() >= 4 && part.bytes().filter(u8::is_ascii_digit).count() * 2 > part.len()
 }
 
-/// The time in a text: `20240603`, `2024-06-03`, `2024_06_03`, each perhaps with a time of day: `20240603T101031`, `2024-06-03T10:10:31Z`, `20240603_101031`.
+/// The time in a text: `20240603`, `2024-06-03`, `2024_06_03`, each perhaps with a time of day: `20240603T101031`, `2024-06-03T10:10:31Z`, `20240603_101031`, `20240603101031`.
 /// Without a time of day it is noon, when most satellites pass.
 pub(super) fn time(text: &str) -> Option<TimeValue> {
     let bytes = text.as_bytes();
@@ -37,12 +37,15 @@ fn date(text: &str) -> Option<(String, &str)> {
     let separated = text.as_bytes().get(4).is_some_and(|b| matches!(b, b'-' | b'_' | b'.')) && text.as_bytes().get(4) == text.as_bytes().get(7);
     let (month, day, end) = if separated { (digits(5, 2)?, digits(8, 2)?, 10) } else { (digits(4, 2)?, digits(6, 2)?, 8) };
     let rest = text.get(end..)?;
-    (!rest.bytes().next().is_some_and(|b| b.is_ascii_digit())).then(|| (format!("{year}-{month}-{day}"), rest))
+    // Six more digits are a time of day, other numbers are no date.
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    (digits == 0 || digits == 6 && !separated).then(|| (format!("{year}-{month}-{day}"), rest))
 }
 
-/// A time of day after a date: `T101031`, `_101031`, `T10:10:31`, `T10-10-31`.
+/// A time of day after a date: `101031`, `T101031`, `_101031`, `T10:10:31`, `T10-10-31`.
 fn clock(rest: &str) -> Option<String> {
-    let rest = rest.strip_prefix(['T', 't', '_', ' '])?;
+    let joined = || rest.starts_with(|c: char| c.is_ascii_digit()).then_some(rest);
+    let rest = rest.strip_prefix(['T', 't', '_', ' ']).or_else(joined)?;
     let plain: String = rest.chars().filter(|c| !matches!(c, ':' | '-')).take_while(char::is_ascii_digit).collect();
     let part = |from: usize, most: &str| plain.get(from..from + 2).filter(|d| *d < most);
     (plain.len() == 6).then(|| Some(format!("{}:{}:{}", part(0, "24")?, part(2, "60")?, part(4, "60")?))).flatten()
@@ -68,6 +71,8 @@ mod tests {
         assert_eq!(said("a-2024-06-03").as_deref(), Some("2024-06-03T12:00:00Z"));
         assert_eq!(said("planet_20240603_101031_ssc").as_deref(), Some("2024-06-03T10:10:31Z"));
         assert_eq!(said("2024-06-03T10:10:31Z").as_deref(), Some("2024-06-03T10:10:31Z"));
+        assert_eq!(said("20241011120000-ABOM-L4").as_deref(), Some("2024-10-11T12:00:00Z"));
+        assert_eq!(said("20240603-101031").as_deref(), Some("2024-06-03T12:00:00Z"));
         assert_eq!(said("x2024_06_03y").as_deref(), Some("2024-06-03T12:00:00Z"));
         for none in ["red", "20241399", "120240603", "tile_0042", "99990101"] {
             assert_eq!(said(none), None, "{none}");

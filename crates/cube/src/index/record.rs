@@ -15,7 +15,9 @@ use crate::{Error, Result};
 /// One raster, by its header.
 pub(super) struct Raster {
     pub(super) path: PathBuf,
+    media_type: &'static str,
     grid: GeoBox,
+    /// None for a file of variables, of which each has its own type.
     bands: Vec<Band>,
     bytes: u64,
     modified: Option<TimeValue>,
@@ -37,13 +39,23 @@ pub(super) struct Scene {
 }
 
 impl Raster {
-    pub(super) fn new(path: &Path, image: &dyn Image) -> Result<Self> {
+    pub(super) fn new(path: &Path, media_type: &'static str, image: &dyn Image) -> Result<Self> {
         let meta = std::fs::metadata(path).map_err(|e| Error::unreadable(path, e))?;
         let grid = image.levels().first().cloned().ok_or_else(|| Error::refused("it has no grid", "georeference it"))?;
         let band = |b| Band { dtype: image.dtype(b), nodata: image.nodata(b), scaling: image.scaling(b) };
         let since = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         let modified = since.and_then(|d| i64::try_from(d.as_micros()).ok()).map(TimeValue);
-        Ok(Self { path: path.to_owned(), grid, bands: (0..image.bands()).map(band).collect(), bytes: meta.len(), modified })
+        Ok(Self { path: path.to_owned(), media_type, grid, bands: (0..image.bands()).map(band).collect(), bytes: meta.len(), modified })
+    }
+
+    /// The same as a file of variables.
+    pub(super) fn with_variables(self) -> Self {
+        Self { bands: Vec::new(), ..self }
+    }
+
+    /// Whether its arrays are variables.
+    pub(super) fn has_variables(&self) -> bool {
+        self.bands.is_empty()
     }
 
     /// Whether two rasters show one area, whatever their resolutions.
@@ -67,7 +79,7 @@ impl Raster {
             Err(_) => self.path.display().to_string(),
         };
         asset.insert("href".into(), href.into());
-        asset.insert("type".into(), "image/tiff; application=geotiff".into());
+        asset.insert("type".into(), self.media_type.into());
         asset.insert("roles".into(), json!(["data"]));
         asset.insert("file:size".into(), self.bytes.into());
         let shape = self.grid.shape();
@@ -83,6 +95,7 @@ impl Raster {
             }
         };
         match &self.bands[..] {
+            [] => {}
             [one] => asset.extend(one.record()),
             several => {
                 let record = |(i, b): (usize, &Band)| {

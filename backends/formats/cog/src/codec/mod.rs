@@ -91,6 +91,20 @@ impl Codec {
         }
     }
 
+    /// The compression that it undoes.
+    pub(crate) fn compression(&self) -> Compression {
+        match self {
+            Self::None => Compression::None,
+            Self::Deflate => Compression::Deflate,
+            Self::Lzw => Compression::LZW,
+            Self::PackBits => Compression::PackBits,
+            Self::Zstd => Compression::ZSTD,
+            Self::Lerc { .. } => Compression::LERC,
+            Self::Jpeg { .. } => Compression::ModernJPEG,
+            Self::WebP => Compression::WebP,
+        }
+    }
+
     /// Whether libtiff applies the Predictor tag with this codec.
     pub(crate) fn has_predictor(&self) -> bool {
         matches!(self, Self::Deflate | Self::Lzw | Self::Zstd)
@@ -123,7 +137,7 @@ impl Codec {
 }
 
 /// What a compression is called.
-fn name(compression: Compression) -> String {
+pub(crate) fn name(compression: Compression) -> String {
     match compression.to_u16() {
         2 => "CCITT RLE".to_owned(),
         3 => "CCITT Group 3 fax".to_owned(),
@@ -138,6 +152,8 @@ fn name(compression: Compression) -> String {
         34712 => "JPEG 2000".to_owned(),
         34925 => "LZMA".to_owned(),
         50002 | 52546 => "JPEG XL".to_owned(),
+        7 => "JPEG".to_owned(),
+        32773 => "PackBits".to_owned(),
         _ => format!("{compression:?}"),
     }
 }

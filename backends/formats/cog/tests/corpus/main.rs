@@ -10,7 +10,7 @@ use std::{
 };
 
 use cube_backend::{ByteSource, Error, Format, Image, Kind, Place};
-use cube_core::{Affine, Crs, Number, Pixels, Raster, SourceGrid, Window};
+use cube_core::{Affine, Asset, Crs, Number, Pixels, Raster, SourceGrid, Window};
 use cube_format_cog::Cog;
 use md5::{Digest, Md5};
 use object_store::{ObjectStore, local::LocalFileSystem};
@@ -78,17 +78,22 @@ impl Format for Stated {
         "stated"
     }
 
-    fn recognises(&self, asset: &cube_core::Asset) -> bool {
+    fn media_type(&self) -> &'static str {
+        Cog.media_type()
+    }
+
+    fn recognises(&self, asset: &Asset) -> bool {
         Cog.recognises(asset)
     }
 
     async fn open(&self, bytes: ByteSource) -> Result<Arc<dyn Image>, Error> {
-        Cog.open_with(bytes, &stated()).await
+        Cog.open_asset(bytes, &stated()).await
     }
 }
 
-fn stated() -> SourceGrid {
-    SourceGrid { crs: Some(Crs::wgs84()), affine: Some(Affine::new(1.0, 0.0, 0.0, 0.0, -1.0, 0.0)), ..SourceGrid::default() }
+fn stated() -> Asset {
+    let grid = SourceGrid { crs: Some(Crs::wgs84()), affine: Some(Affine::new(1.0, 0.0, 0.0, 0.0, -1.0, 0.0)), ..SourceGrid::default() };
+    Asset { grid: Some(grid), ..Asset::bare("") }
 }
 
 fn written_by_gdal(python: &std::ffi::OsStr) -> tempfile::TempDir {
@@ -141,7 +146,7 @@ async fn compare(file: &Path, truth: &Value, crs_questions: &mut Vec<Value>) -> 
             }
             image.clone()
         }
-        Err(error) if error.kind() == Kind::Unsupported || error.kind() == Kind::Corrupt => match Cog.open_with(source(file), &stated()).await {
+        Err(error) if error.kind() == Kind::Unsupported || error.kind() == Kind::Corrupt => match Cog.open_asset(source(file), &stated()).await {
             Ok(image) => {
                 let has_grid = !truth["crs"].is_null() && truth["gcps"] == json!(0) && truth["transform"] != json!([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
                 if has_grid && truth["error"].is_null() {

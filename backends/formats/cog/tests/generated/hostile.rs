@@ -1,7 +1,7 @@
 //! Files that nobody should have written.
 
 use cube_backend::{Format, Kind};
-use cube_core::{Affine, Crs, SourceGrid, Window};
+use cube_core::{Affine, Asset, Crs, SourceGrid, Window};
 use cube_format_cog::Cog;
 
 use crate::files::in_memory;
@@ -71,8 +71,9 @@ fn set(tag: Tag) -> impl Fn(&mut Vec<Tag>) {
 }
 
 async fn kind_of(bytes: Vec<u8>) -> Result<(), (Kind, String)> {
-    let stated = SourceGrid { crs: Some(Crs::wgs84()), affine: Some(Affine::new(1.0, 0.0, 0.0, 0.0, -1.0, 0.0)), ..SourceGrid::default() };
-    Cog.open_with(in_memory(bytes).await, &stated).await.map(|_| ()).map_err(|e| (e.kind(), e.to_string()))
+    let grid = SourceGrid { crs: Some(Crs::wgs84()), affine: Some(Affine::new(1.0, 0.0, 0.0, 0.0, -1.0, 0.0)), ..SourceGrid::default() };
+    let stated = Asset { grid: Some(grid), ..Asset::bare("") };
+    Cog.open_asset(in_memory(bytes).await, &stated).await.map(|_| ()).map_err(|e| (e.kind(), e.to_string()))
 }
 
 #[tokio::test]
@@ -157,8 +158,9 @@ async fn a_file_without_a_grid_names_what_is_missing() {
 
 #[tokio::test]
 async fn a_block_of_another_image_is_refused() {
-    let stated = SourceGrid { crs: Some(Crs::wgs84()), affine: Some(Affine::new(1.0, 0.0, 0.0, 0.0, -1.0, 0.0)), ..SourceGrid::default() };
-    let image = Cog.open_with(in_memory(tags(|_| {})).await, &stated).await.expect("it opens");
+    let grid = SourceGrid { crs: Some(Crs::wgs84()), affine: Some(Affine::new(1.0, 0.0, 0.0, 0.0, -1.0, 0.0)), ..SourceGrid::default() };
+    let stated = Asset { grid: Some(grid), ..Asset::bare("") };
+    let image = Cog.open_asset(in_memory(tags(|_| {})).await, &stated).await.expect("it opens");
     let block = image.blocks(0, &[0], Window::new(0, 0, 4, 4)).swap_remove(0);
     assert!(image.decode(&block, vec![7; 16].into(), None).is_ok());
     for wrong in [

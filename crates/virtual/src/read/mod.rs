@@ -1,0 +1,3 @@
+//! References that others, or this crate, wrote before.
+
+pub mod kerchunk;

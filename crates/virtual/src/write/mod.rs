@@ -1,0 +1,5 @@
+//! Stores of references.
+
+#[cfg(feature = "icechunk")]
+pub mod icechunk;
+pub mod kerchunk;

@@ -1,0 +1,206 @@
+//! STAC searches as queries for granules.
+
+use cube_core::{Period, TimeValue};
+use serde_json::Value;
+
+use super::{GranuleQuery, to_stac::SORT_FIELDS};
+use crate::{
+    cql2,
+    field::Item,
+    ids::CollectionId,
+    items::StacItemQuery,
+    options::is_pattern,
+    problem::{Converted, Effect, plain},
+    values::{Range, SortKey},
+    when,
+};
+
+impl GranuleQuery {
+    /// Reads a STAC search as a query for granules, and reports what has no field.
+    pub fn from_stac(search: &StacItemQuery) -> Converted<Self> {
+        let mut out = Converted::new(Self { unread: search.unread.clone(), ..Self::default() });
+        let to = &mut out.value;
+        to.collections = search.collections.iter().map(|c| CollectionId::parse(c)).collect();
+        to.granule_ur.clone_from(&search.ids);
+        to.temporal = search.datetime.filter(|p| *p != Period::ALWAYS).map(when::When::during).into_iter().collect();
+        to.page_size = search.limit;
+        to.limit = search.max_items;
+        if let Some(bbox) = &search.bbox {
+            to.bounding_box.push(bbox.bounds);
+            if bbox.heights.is_some() {
+                out.note("bbox", plain(&bbox.write()), Effect::Widened, "heights are left out: granules are searched by area alone");
+            }
+        }
+        if let Some(geometry) = &search.intersects {
+            out.value.read("intersects", geometry.0.clone());
+        }
+        for (property, conditions) in search.query.iter().filter_map(|q| q.0.as_object()).flatten() {
+            let Value::Object(conditions) = conditions else {
+                receive_comparison(&mut out, property, "eq", conditions);
+                continue;
+            };
+            for (operator, value) in conditions {
+                receive_comparison(&mut out, property, operator, value);
+            }
+        }
+        match search.filter.as_ref().map(|f| &f.0) {
+            Some(Value::String(text)) => {
+                out.note("filter", text, Effect::Dropped, "is CQL2 text, which is not read here");
+                out.advise("write the filter as CQL2 JSON");
+            }
+            Some(filter) => cql2::conjuncts(filter).iter().for_each(|c| receive_condition(&mut out, c)),
+            None => {}
+        }
+        for key in &search.sortby {
+            let name = key.field.trim_start_matches("properties.");
+            match SORT_FIELDS.iter().find(|(_, stac)| stac.trim_start_matches("properties.") == name) {
+                Some((cmr, _)) => out.value.sort.push(SortKey { field: (*cmr).to_owned(), descending: key.descending }),
+                None => out.note("sortby", &key.field, Effect::Dropped, "CMR does not sort by it"),
+            }
+        }
+        if let Some(fields) = &search.fields {
+            out.note("fields", &fields.0, Effect::Rewritten, "CMR gives whole records");
+        }
+        out
+    }
+}
+
+fn receive_comparison(out: &mut Converted<GranuleQuery>, property: &str, operator: &str, value: &Value) {
+    let name = property.trim_start_matches("properties.");
+    let shown = format!("{operator} {}", plain(value));
+    let strict = matches!(operator, "lt" | "gt");
+    let known = match (name, operator) {
+        ("eo:cloud_cover", "lt" | "lte" | "gt" | "gte" | "eq") => value.as_f64().map(|n| {
+            let range = out.value.cloud_cover.get_or_insert(Range { min: None, max: None });
+            if operator != "gt" && operator != "gte" {
+                range.max = Some(range.max.map_or(n, |m| m.min(n)));
+            }
+            if operator != "lt" && operator != "lte" {
+                range.min = Some(range.min.map_or(n, |m| m.max(n)));
+            }
+            if strict {
+                out.note(property, &shown, Effect::Widened, "CMR's ranges hold their ends");
+            }
+        }),
+        ("updated" | "created", "lt" | "lte" | "gt" | "gte") => cql2::text(value).and_then(|t| TimeValue::read(&t.into()).ok()).and_then(|t| {
+            let period = if operator.starts_with('g') {
+                Period { start: Some(TimeValue(t.0 + i64::from(strict))), end: None }
+            } else {
+                Period { start: None, end: Some(TimeValue(t.0 + i64::from(!strict))) }
+            };
+            let field = if name == "updated" { &mut out.value.revision_date } else { &mut out.value.created_at };
+            // Both must hold, and of several periods CMR asks for any.
+            let both = field.last().map_or(Some(period), |before| before.intersection(&period))?;
+            *field = vec![both];
+            Some(())
+        }),
+        _ => None,
+    };
+    if known.is_none() {
+        out.note(property, shown, Effect::Dropped, "CMR has no words for it");
+    }
+}
+
+fn receive_condition(out: &mut Converted<GranuleQuery>, condition: &Value) {
+    if let Some(()) = understood(out, condition) {
+        return;
+    }
+    out.note("filter", condition, Effect::Dropped, "CMR has no words for it");
+}
+
+fn understood(out: &mut Converted<GranuleQuery>, condition: &Value) -> Option<()> {
+    let alternatives =
+        if condition.get("op").is_some_and(|o| o == "or") { condition.get("args")?.as_array()?.clone() } else { vec![condition.clone()] };
+    let mut names = Vec::new();
+    for a in &alternatives {
+        let (operator, property, args) = cql2::parts(a)?;
+        match (property.as_str(), operator.as_str()) {
+            ("id" | "collection", "=" | "like" | "in") => names.push((property, operator, args.get(1)?.clone(), cql2::ignores_case(a))),
+            _ if alternatives.len() == 1 => return single(out, &operator, &property, args),
+            ("datetime", "t_intersects" | "anyinteracts") => return times(out, &alternatives),
+            _ => return None,
+        }
+    }
+    let property = names.first()?.0.clone();
+    let ignore_case = names[0].3;
+    if names.iter().any(|(p, _, _, i)| *p != property || *i != ignore_case) {
+        return None;
+    }
+    let mut texts = Vec::new();
+    for (_, operator, value, _) in &names {
+        match (operator.as_str(), value) {
+            ("in", Value::Array(list)) => texts.extend(list.iter().map(plain)),
+            ("like", v) => texts.push(cql2::from_like(cql2::text(v)?)?),
+            (_, v) => texts.push(cql2::text(v)?.to_owned()),
+        }
+    }
+    let pattern_meant = names.iter().any(|(_, operator, ..)| operator == "like");
+    if !pattern_meant && texts.iter().any(|t| is_pattern(t)) {
+        return None;
+    }
+    let to = &mut out.value;
+    if property == "collection" {
+        if !to.collections.is_empty() || ignore_case {
+            return None;
+        }
+        to.collections = texts.iter().map(|t| CollectionId::parse(t)).collect();
+        return Some(());
+    }
+    if !to.granule_name.is_empty() {
+        return None;
+    }
+    to.options.set("readable_granule_name", "ignore_case", ignore_case);
+    to.granule_name = texts;
+    Some(())
+}
+
+fn single(out: &mut Converted<GranuleQuery>, operator: &str, property: &str, args: &[Value]) -> Option<()> {
+    let value = args.get(1)?;
+    match (property, operator) {
+        ("eo:cloud_cover" | "updated" | "created", _) => {
+            let name = [("<", "lt"), ("<=", "lte"), (">", "gt"), (">=", "gte"), ("=", "eq")].iter().find(|(sign, _)| *sign == operator);
+            if operator == "between" && property == "eo:cloud_cover" {
+                receive_comparison(out, property, "gte", value);
+                receive_comparison(out, property, "lte", args.get(2)?);
+                return Some(());
+            }
+            receive_comparison(out, property, name?.1, value);
+            Some(())
+        }
+        ("geometry", "s_intersects" | "intersects") => {
+            // With several parts, here or before, this would become an alternative to what is asked for already.
+            let kind = value.get("type")?.as_str()?;
+            let several = kind.starts_with("Multi") || kind == "GeometryCollection";
+            let before = ["polygon", "line", "point", "spatial"].iter().any(|p| out.value.options.get(p, "or") == Some(true));
+            if out.value.has_shape() && (several || before) {
+                return None;
+            }
+            out.value.read("intersects", value.clone());
+            Some(())
+        }
+        ("datetime", "t_intersects" | "anyinteracts") => times(out, &[cql2::op(operator, args.to_vec())]),
+        _ => None,
+    }
+}
+
+/// Intervals of which any is enough.
+fn times(out: &mut Converted<GranuleQuery>, alternatives: &[Value]) -> Option<()> {
+    if !out.value.temporal.is_empty() {
+        return None;
+    }
+    let mut all = Vec::new();
+    for a in alternatives {
+        let (operator, property, args) = cql2::parts(a)?;
+        if property != "datetime" || !matches!(operator.as_str(), "t_intersects" | "anyinteracts") {
+            return None;
+        }
+        let value = args.get(1)?;
+        let text = match value.get("interval").and_then(Value::as_array) {
+            Some(ends) => format!("{}/{}", cql2::text(ends.first()?)?, cql2::text(ends.get(1)?)?),
+            None => cql2::text(value)?.to_owned(),
+        };
+        all.push(when::When::during(when::from_stac(&text.into()).ok()?));
+    }
+    out.value.temporal = all;
+    Some(())
+}

@@ -1,0 +1,367 @@
+//! Queries for granules as STAC searches.
+
+use cube_core::{Period, TimeValue};
+use serde_json::{Map, Value, json};
+
+use super::GranuleQuery;
+use crate::{
+    cql2,
+    field::{Item, Wire, json_number},
+    ids::CollectionId,
+    items::StacItemQuery,
+    options::is_pattern,
+    problem::{Converted, Effect, Invalid, ProblemKind, Service, plain},
+    shape::pairs,
+    values::{Range, SortKey},
+    when,
+};
+
+/// What CMR sorts granules by, and the same in STAC.
+pub(super) const SORT_FIELDS: [(&str, &str); 7] = [
+    ("start_date", "properties.datetime"),
+    ("end_date", "properties.end_datetime"),
+    ("cloud_cover", "properties.eo:cloud_cover"),
+    ("revision_date", "properties.updated"),
+    ("platform", "properties.platform"),
+    ("readable_granule_name", "id"),
+    ("granule_ur", "id"),
+];
+
+/// Fields that no STAC service has words for.
+const ONLY_CMR: [&str; 24] = [
+    "attribute",
+    "browsable",
+    "crid_id",
+    "cycle",
+    "day_night",
+    "doi",
+    "downloadable",
+    "entry_title",
+    "equator_crossing_date",
+    "equator_crossing_longitude",
+    "exclude_concept_id",
+    "feature_id",
+    "instrument",
+    "native_id",
+    "online_only",
+    "orbit_number",
+    "passes",
+    "platform",
+    "producer_granule_id",
+    "production_date",
+    "project",
+    "provider",
+    "sensor",
+    "two_d_coordinate_system",
+];
+
+impl GranuleQuery {
+    /// The query as a STAC search with the `query` extension and CQL2 JSON, and what STAC cannot be told.
+    ///
+    /// # Errors
+    /// Everything that [`GranuleQuery::validate`] finds wrong.
+    pub fn to_stac(&self) -> Result<Converted<StacItemQuery>, Invalid> {
+        self.to_stac_for(Service::Stac)
+    }
+
+    /// The same in the words of a certain kind of STAC service. [`Service::Cmr`] counts as [`Service::Stac`].
+    ///
+    /// # Errors
+    /// Everything that [`GranuleQuery::validate`] finds wrong.
+    pub fn to_stac_for(&self, service: Service) -> Result<Converted<StacItemQuery>, Invalid> {
+        let service = if service == Service::Cmr { Service::Stac } else { service };
+        let mut problems = self.validate();
+        problems.retain(|p| p.kind == ProblemKind::Wrong);
+        if !problems.is_empty() {
+            return Err(Invalid(problems));
+        }
+        let mut to = Writer { service, out: Converted::new(StacItemQuery::default()), filter: Vec::new(), query: Map::new() };
+        to.collections(self);
+        to.names(self);
+        to.times(self);
+        to.shapes(self);
+        to.cloud_cover(self);
+        to.sort(&self.sort);
+        to.only_cmr(self);
+        Ok(to.finish(self))
+    }
+}
+
+struct Writer {
+    service: Service,
+    out: Converted<StacItemQuery>,
+    filter: Vec<Value>,
+    query: Map<String, Value>,
+}
+
+impl Writer {
+    fn collections(&mut self, q: &GranuleQuery) {
+        let mut ids: Vec<CollectionId> = q.collections.clone();
+        ids.extend(q.collection_concept_id.iter().chain(&q.concept_id).map(|id| CollectionId::parse(id)));
+        for short_name in &q.short_name {
+            if q.version.is_empty() {
+                ids.push(CollectionId::Name(short_name.clone()));
+            }
+            for version in &q.version {
+                ids.push(CollectionId::Versioned { short_name: short_name.clone(), version: version.clone() });
+            }
+        }
+        ids.extend(q.entry_id.iter().map(|id| CollectionId::Name(id.clone())));
+        if q.short_name.is_empty() && !q.version.is_empty() {
+            self.drop("version", q.version.join(", "), "a version alone names no collection of a STAC service");
+        }
+        let patterns: Vec<Value> =
+            ids.iter().map(CollectionId::to_string).filter(|id| is_pattern(id)).map(|id| cql2::like("collection", &id, false)).collect();
+        if patterns.is_empty() {
+            for id in &ids {
+                self.collection(id);
+            }
+        } else {
+            let exact = ids.iter().map(CollectionId::to_string).filter(|id| !is_pattern(id)).map(|id| cql2::like("collection", &id, false));
+            self.filter("short_name", &q.short_name.join(", "), patterns.iter().cloned().chain(exact).collect());
+        }
+    }
+
+    fn collection(&mut self, id: &CollectionId) {
+        let text = id.to_string();
+        match id {
+            CollectionId::Granule(_) => {
+                self.drop("concept_id", &text, "STAC services do not know the concept ids of granules");
+                self.out.advise("name the granule by `granule_ur`, which is the id of the item");
+                return;
+            }
+            CollectionId::Concept(_) => {
+                let reason = "a STAC service may name its collections otherwise, and CMR-STAC does: by short name and version";
+                self.out.note("collections", &text, Effect::Narrowed, reason);
+                self.out.advise("name the collection by short name and version, such as `HLSL30.v2.0`");
+            }
+            CollectionId::Name(_) if self.service == Service::CmrStac => {
+                self.out.note("collections", &text, Effect::Narrowed, "CMR-STAC finds collections by short name with version alone");
+                self.out.advise(format!("add the version: `{text}.v…`"));
+            }
+            _ => {}
+        }
+        self.out.value.collections.push(text);
+    }
+
+    fn names(&mut self, q: &GranuleQuery) {
+        for (field, parameter, names) in [("granule_name", "readable_granule_name", &q.granule_name), ("granule_ur", "granule_ur", &q.granule_ur)] {
+            if names.is_empty() {
+                continue;
+            }
+            let literal = q.options.get(parameter, "pattern") == Some(false);
+            let exact = literal || !names.iter().any(|n| is_pattern(n));
+            let ignore_case = q.options.get(parameter, "ignore_case") == Some(true);
+            let every = q.options.get(parameter, "and") == Some(true);
+            let value = names.join(", ");
+            if exact && !ignore_case && !every && self.out.value.ids.is_empty() {
+                self.out.value.ids.clone_from(names);
+                continue;
+            }
+            let conditions: Vec<Value> = names
+                .iter()
+                .map(|n| if literal { cql2::op("=", vec![cql2::property("id"), json!(n)]) } else { cql2::like("id", n, ignore_case) })
+                .collect();
+            if every {
+                conditions.into_iter().for_each(|c| self.filter(field, &value, vec![c]));
+            } else {
+                self.filter(field, &value, conditions);
+            }
+            if self.service.has_filter() && !ignore_case {
+                self.out.note(field, &value, Effect::Narrowed, "CMR pays no heed to case here, CQL2 does");
+                self.out.advise(format!("ask for `ignore_case` with option(\"{parameter}\", \"ignore_case\", true) where the service knows CASEI"));
+            }
+        }
+    }
+
+    fn times(&mut self, q: &GranuleQuery) {
+        for when in q.temporal.iter().filter(|w| w.season.is_some()) {
+            self.out.note("temporal", plain(&when.write()), Effect::Widened, "STAC knows no seasons");
+            self.out.advise("filter what is found by day of the year");
+        }
+        if let Some(period) = q.single_period() {
+            self.out.value.datetime = Some(period);
+        } else if q.temporal.len() > 1 {
+            if self.service.has_filter() {
+                let interval = |p: &Period| {
+                    let text = when::to_stac(p).unwrap_or_else(|| "../..".into());
+                    let (a, b) = text.split_once('/').map_or((text.as_str(), text.as_str()), |ends| ends);
+                    cql2::op("t_intersects", vec![cql2::property("datetime"), json!({"interval": [a, b]})])
+                };
+                let every = q.options.get("temporal", "and") == Some(true);
+                let conditions: Vec<Value> = q.temporal.iter().map(|w| interval(&w.period)).collect();
+                self.filter.extend(if every { cql2::all(conditions) } else { cql2::any(conditions) });
+            } else {
+                let periods: Vec<Period> = q.temporal.iter().map(|w| w.period).collect();
+                self.out.note(
+                    "temporal",
+                    periods.iter().map(|p| plain(&p.write())).collect::<Vec<_>>().join(", "),
+                    Effect::Widened,
+                    "one interval is all that can be said, so it goes from the first to the last",
+                );
+                let start = periods.iter().map(|p| p.start).min().flatten();
+                let end = periods.iter().map(|p| p.end).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+                self.out.value.datetime = Some(Period { start, end });
+            }
+        }
+        if q.options.get("temporal", "exclude_boundary") == Some(true) {
+            self.out.note("options[temporal]", "exclude_boundary", Effect::Widened, "STAC's intervals hold their ends");
+        }
+        if let Some(since) = q.updated_since {
+            self.instants("updated_since", "updated", &[Period { start: Some(since), end: None }], false);
+        }
+        self.instants("revision_date", "updated", &q.revision_date, q.options.get("revision_date", "and") == Some(true));
+        self.instants("created_at", "created", &q.created_at, q.options.get("created_at", "and") == Some(true));
+    }
+
+    /// That an instant lies in one of some periods, or in every one.
+    fn instants(&mut self, field: &str, property: &str, periods: &[Period], every: bool) {
+        if periods.is_empty() {
+            return;
+        }
+        let bound = |name: &str, t: TimeValue| cql2::op(name, vec![cql2::property(property), json!({"timestamp": when::instant(t)})]);
+        let conditions =
+            periods.iter().filter_map(|p| cql2::all(p.start.map(|t| bound(">=", t)).into_iter().chain(p.end.map(|t| bound("<", t))).collect()));
+        let value = periods.iter().map(|p| plain(&p.write())).collect::<Vec<_>>().join(", ");
+        if every {
+            return conditions.collect::<Vec<_>>().into_iter().for_each(|c| self.filter(field, &value, vec![c]));
+        }
+        self.filter(field, &value, conditions.collect());
+    }
+
+    fn shapes(&mut self, q: &GranuleQuery) {
+        let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
+        let boxes = q
+            .bounding_box
+            .iter()
+            .map(|b| json!({"type": "MultiPolygon", "coordinates": b.rings().iter().map(|r| json!([pairs(r)])).collect::<Vec<_>>()}));
+        groups.push(("bounding_box", boxes.collect()));
+        groups.push(("polygon", q.polygon.iter().map(|p| json!({"type": "Polygon", "coordinates": p.rings()})).collect()));
+        groups.push(("line", q.line.iter().map(|l| json!({"type": "LineString", "coordinates": pairs(&l.0)})).collect()));
+        groups.push(("point", q.point.iter().map(|p| json!({"type": "Point", "coordinates": p.write()})).collect()));
+        let circles = q
+            .circle
+            .iter()
+            .map(|c| json!({"type": "MultiPolygon", "coordinates": c.bounds().rings().iter().map(|r| json!([pairs(r)])).collect::<Vec<_>>()}));
+        groups.push(("circle", circles.collect()));
+        for circle in &q.circle {
+            self.out.note("circle", circle.send().unwrap_or_default(), Effect::Widened, "STAC knows no circles, so the box around it is asked for");
+            self.out.advise("filter what is found by distance");
+        }
+        let only_box = groups.iter().all(|(name, g)| *name == "bounding_box" || g.is_empty());
+        let only_circle = groups.iter().all(|(name, g)| *name == "circle" || g.is_empty());
+        match (&q.bounding_box[..], &q.circle[..]) {
+            ([one], _) if only_box => return self.out.value.bbox = Some((*one).into()),
+            (_, [one]) if only_circle => return self.out.value.bbox = Some(one.bounds().into()),
+            _ => {}
+        }
+        let or = |name: &str| q.options.get(name, "or") == Some(true);
+        let all_or = or("spatial");
+        let mut needed: Vec<Value> = Vec::new();
+        let mut alternatives: Vec<Value> = Vec::new();
+        for (name, group) in groups {
+            if all_or {
+                alternatives.extend(group);
+            } else if or(name) {
+                needed.extend(union(group));
+            } else {
+                needed.extend(group);
+            }
+        }
+        needed.extend(union(alternatives));
+        let mut needed = needed.into_iter();
+        if let Some(first) = needed.next() {
+            self.out.value.intersects = Some(first.into());
+        }
+        for shape in needed {
+            let value = shape.to_string();
+            self.filter("intersects", &value, vec![cql2::op("s_intersects", vec![cql2::property("geometry"), shape])]);
+        }
+    }
+
+    fn cloud_cover(&mut self, q: &GranuleQuery) {
+        let Some(Range { min, max }) = q.cloud_cover else { return };
+        if self.service == Service::StacFilter {
+            let bound = |name: &str, n: f64| cql2::op(name, vec![cql2::property("eo:cloud_cover"), json_number(n)]);
+            self.filter.extend(min.map(|n| bound(">=", n)).into_iter().chain(max.map(|n| bound("<=", n))));
+            return;
+        }
+        let ends = [("gte", min), ("lte", max)].into_iter().filter_map(|(name, end)| end.map(|n| (name.to_owned(), json_number(n))));
+        self.query.insert("eo:cloud_cover".into(), Value::Object(ends.collect()));
+        if self.service == Service::CmrStac && max == Some(0.0) {
+            self.out.note("cloud_cover", "0", Effect::Widened, "CMR-STAC takes 0 for no bound at all");
+        }
+    }
+
+    fn sort(&mut self, keys: &[SortKey]) {
+        for key in keys {
+            match SORT_FIELDS.iter().find(|(cmr, _)| *cmr == key.field) {
+                Some((_, stac)) => self.out.value.sortby.push(SortKey { field: (*stac).to_owned(), descending: key.descending }),
+                None => self.drop("sort", &key.field, "STAC has no such property in common"),
+            }
+        }
+    }
+
+    fn only_cmr(&mut self, q: &GranuleQuery) {
+        let written = q.written();
+        for field in ONLY_CMR {
+            if let Some(value) = written.get(field) {
+                self.drop(field, plain(value), "only CMR knows it");
+                if matches!(field, "platform" | "instrument") {
+                    self.out.advise("write a filter of the STAC query on the property that the collection has for it");
+                }
+            }
+        }
+        if let Some(hosted) = q.cloud_hosted {
+            self.drop("cloud_hosted", hosted, "only CMR knows it");
+            self.out.advise("for collections in the cloud use CMR-STAC's `cloudstac` root");
+        }
+    }
+
+    fn drop(&mut self, field: &str, value: impl ToString, reason: &str) {
+        self.out.note(field, value, Effect::Dropped, reason);
+    }
+
+    /// Any of the conditions, if the service has a filter.
+    fn filter(&mut self, field: &str, value: &str, conditions: Vec<Value>) {
+        if self.service.has_filter() {
+            self.filter.extend(cql2::any(conditions));
+        } else {
+            let name = self.service.name();
+            self.drop(field, value, &format!("{name} has no words for it"));
+        }
+    }
+
+    fn finish(mut self, q: &GranuleQuery) -> Converted<StacItemQuery> {
+        let to = &mut self.out.value;
+        to.query = (!self.query.is_empty()).then(|| Value::Object(self.query).into());
+        to.filter = cql2::all(self.filter).map(Into::into);
+        to.limit = q.page_size.filter(|n| *n > 0);
+        to.max_items = q.limit;
+        if q.page_size == Some(0) {
+            self.out.note("page_size", 0, Effect::Rewritten, "STAC gives the number of matches with any page");
+        }
+        self.out
+    }
+}
+
+/// One geometry of all parts; polygons stay polygons.
+fn union(mut parts: Vec<Value>) -> Option<Value> {
+    if parts.len() < 2 {
+        return parts.pop();
+    }
+    let areas: Option<Vec<Value>> = parts.iter().map(areas).collect::<Option<Vec<_>>>().map(|all| all.concat());
+    Some(match areas {
+        Some(areas) => json!({"type": "MultiPolygon", "coordinates": areas}),
+        None => json!({"type": "GeometryCollection", "geometries": parts}),
+    })
+}
+
+fn areas(geometry: &Value) -> Option<Vec<Value>> {
+    let coordinates = geometry.get("coordinates")?;
+    match geometry.get("type")?.as_str()? {
+        "Polygon" => Some(vec![coordinates.clone()]),
+        "MultiPolygon" => coordinates.as_array().cloned(),
+        _ => None,
+    }
+}

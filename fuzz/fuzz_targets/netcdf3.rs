@@ -3,11 +3,11 @@
 
 mod common;
 
-use cube_format_hdf5::netcdf3;
+use cube_format_hdf5::read_bytes;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    if let Ok(granule) = netcdf3::read_bytes(data, common::origin()) {
+    if let Ok(granule) = read_bytes(data, common::origin()) {
         common::check(&granule, data.len() as u64);
     }
 });

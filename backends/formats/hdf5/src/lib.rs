@@ -1,12 +1,12 @@
 //! HDF5, netCDF-3 and DMR++: what a granule holds and where its chunks lie.
 //!
-//! Three readers give one [`Granule`](cube_manifest::Granule): [`dmrpp`] from a sidecar, [`hdf5`] from the file itself, [`netcdf3`] from
-//! classic files. [`read`] takes a file that is one of the last two.
+//! Two readers give one [`Granule`](cube_manifest::Granule): [`dmrpp`] from a sidecar, [`read`] from the file itself. Variables on a grid are patches
+//! of [`Grids`].
 
 pub mod dmrpp;
 mod grid;
-pub mod hdf5;
-pub mod netcdf3;
+mod hdf5;
+mod netcdf3;
 mod read;
 mod recognise;
 mod source;

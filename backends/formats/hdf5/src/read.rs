@@ -15,7 +15,8 @@ use crate::{
 /// parser runs on one of its blocking threads. Dropping the future ends it.
 ///
 /// # Errors
-/// As [`hdf5::read`] and [`netcdf3::read`]; a file that is neither is [`Kind::Corrupt`](cube_backend::Kind::Corrupt).
+/// [`Kind::Corrupt`](cube_backend::Kind::Corrupt) when it is neither, is cut, or contradicts itself in its header or its tree of groups; the errors of the
+/// store. What is wrong with one variable is in that variable.
 pub async fn read(source: &ByteSource, origin: Origin) -> Result<Granule> {
     read_counted(source, origin).await.map(|(granule, _)| granule)
 }
@@ -25,7 +26,10 @@ pub async fn read(source: &ByteSource, origin: Origin) -> Result<Granule> {
 /// # Errors
 /// As [`read`].
 pub async fn read_counted(source: &ByteSource, origin: Origin) -> Result<(Granule, Requests)> {
-    remote(source, origin, parse).await
+    let name = source.name.clone();
+    let (granule, requests) = read_remote(source, origin, move |source, origin| parse(source, origin).map_err(|e| named(&name, e))).await?;
+    tracing::debug!(file = %source.name, count = requests.count, rounds = requests.rounds, bytes = requests.bytes, "header read");
+    Ok((granule, requests))
 }
 
 /// Reads what an HDF5 or classic netCDF file holds, from its bytes.
@@ -33,7 +37,8 @@ pub async fn read_counted(source: &ByteSource, origin: Origin) -> Result<(Granul
 /// # Errors
 /// As [`read`].
 pub fn read_bytes(bytes: &[u8], origin: Origin) -> Result<Granule> {
-    memory(bytes, origin, parse)
+    let name = origin.url.clone();
+    parse(&Source::memory(bytes), with_size(origin, bytes.len() as u64)).map_err(|e| named(&name, e))
 }
 
 /// Reads what an HDF5 or classic netCDF file holds, from whatever gives byte ranges (a [`File`](std::fs::File), say), and how many requests
@@ -42,7 +47,10 @@ pub fn read_bytes(bytes: &[u8], origin: Origin) -> Result<Granule> {
 /// # Errors
 /// As [`read`].
 pub fn read_ranges(fetch: &dyn Fetch, origin: Origin) -> Result<(Granule, Requests)> {
-    ranges(fetch, origin, parse)
+    let name = origin.url.clone();
+    let source = Source::ranges(fetch);
+    let granule = parse(&source, with_size(origin, fetch.size())).map_err(|e| named(&name, e))?;
+    Ok((granule, source.requests()))
 }
 
 fn parse(source: &Source<'_>, origin: Origin) -> Result<Granule> {
@@ -51,28 +59,6 @@ fn parse(source: &Source<'_>, origin: Origin) -> Result<Granule> {
         // It knows signatures that lie further on too, and says what is wrong.
         Some(Kind::Hdf5) | None => hdf5::parse(source, origin),
     }
-}
-
-/// A parser of one format.
-type Parse = fn(&Source<'_>, Origin) -> Result<Granule>;
-
-pub(crate) async fn remote(source: &ByteSource, origin: Origin, parse: Parse) -> Result<(Granule, Requests)> {
-    let name = source.name.clone();
-    let (granule, requests) = read_remote(source, origin, move |source, origin| parse(source, origin).map_err(|e| named(&name, e))).await?;
-    tracing::debug!(file = %source.name, count = requests.count, rounds = requests.rounds, bytes = requests.bytes, "header read");
-    Ok((granule, requests))
-}
-
-pub(crate) fn memory(bytes: &[u8], origin: Origin, parse: Parse) -> Result<Granule> {
-    let name = origin.url.clone();
-    parse(&Source::memory(bytes), with_size(origin, bytes.len() as u64)).map_err(|e| named(&name, e))
-}
-
-pub(crate) fn ranges(fetch: &dyn Fetch, origin: Origin, parse: Parse) -> Result<(Granule, Requests)> {
-    let name = origin.url.clone();
-    let source = Source::ranges(fetch);
-    let granule = parse(&source, with_size(origin, fetch.size())).map_err(|e| named(&name, e))?;
-    Ok((granule, source.requests()))
 }
 
 fn with_size(origin: Origin, size: u64) -> Origin {

@@ -22,7 +22,7 @@ use crate::python;
 async fn stores_of(file: &Path, directory: &Path, refusals: &mut BTreeMap<String, usize>) -> Option<Value> {
     let bytes = std::fs::read(file).unwrap();
     let origin = Origin { url: file.to_string_lossy().as_ref().into(), size: Some(bytes.len() as u64), etag: None, last_modified: None };
-    let granule = cube_format_hdf5::hdf5::read_bytes(&bytes, origin).ok()?;
+    let granule = cube_format_hdf5::read_bytes(&bytes, origin).ok()?;
     let mut dataset = Dataset::from_granule(granule);
     dataset.repair(&LocalFiles, Repair { materialize_unsupported: true, ..Repair::default() }).await.unwrap();
     for refused in &dataset.refused {

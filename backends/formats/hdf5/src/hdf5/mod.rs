@@ -39,50 +39,12 @@ mod text;
 pub(crate) mod value;
 mod walk;
 
-use cube_backend::{ByteSource, Result};
+use cube_backend::Result;
 use cube_manifest::{Granule, Origin};
 
-use crate::{
-    read::{memory, ranges, remote},
-    source::{Fetch, Requests, Source},
-};
+use crate::source::Source;
 
-/// Reads what an HDF5 file holds, from a store.
-///
-/// Size, etag and time of the last change are taken from the first answer where `origin` does not say them. Needs a tokio runtime: the
-/// parser runs on one of its blocking threads.
-///
-/// # Errors
-/// [`Kind::Corrupt`](cube_backend::Kind::Corrupt) when it is no HDF5 file, is cut, or contradicts itself in the tree of groups; the errors of the
-/// store. What is wrong with one variable is in that variable.
-pub async fn read(source: &ByteSource, origin: Origin) -> Result<Granule> {
-    read_counted(source, origin).await.map(|(granule, _)| granule)
-}
-
-/// The same, and how many requests it took.
-///
-/// # Errors
-/// As [`read`].
-pub async fn read_counted(source: &ByteSource, origin: Origin) -> Result<(Granule, Requests)> {
-    remote(source, origin, parse).await
-}
-
-/// Reads what an HDF5 file holds, from its bytes.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_bytes(bytes: &[u8], origin: Origin) -> Result<Granule> {
-    memory(bytes, origin, parse)
-}
-
-/// Reads what an HDF5 file holds, from whatever gives byte ranges (a [`File`](std::fs::File), say), and how many requests it took.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_ranges(fetch: &dyn Fetch, origin: Origin) -> Result<(Granule, Requests)> {
-    ranges(fetch, origin, parse)
-}
-
+/// What a file holds. What is wrong with one variable is in that variable.
 pub(crate) fn parse(source: &Source<'_>, origin: Origin) -> Result<Granule> {
     let (file, root) = superblock::open(source)?;
     let found = walk::Walk::new(&file, &origin.url, root).run()?;

@@ -18,8 +18,7 @@ pub(super) fn open<'a>(source: &'a Source<'a>) -> Result<(File<'a>, u64)> {
             return read(source, place);
         }
     }
-    let what = if source.read_up_to(0, 3)? == b"CDF".as_slice() { "it is classic netCDF" } else { "its signature is missing" };
-    Err(Error::new(Kind::Corrupt, format!("not an HDF5 file: {what}")))
+    Err(Error::new(Kind::Corrupt, "neither an HDF5 nor a classic netCDF file: its signature is missing"))
 }
 
 /// By one who writes, or by one who lets others read meanwhile.

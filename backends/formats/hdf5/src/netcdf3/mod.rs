@@ -12,53 +12,16 @@ mod header;
 
 use std::sync::Arc;
 
-use cube_backend::{ByteSource, Result};
+use cube_backend::Result;
 use cube_manifest::{ChunkRefs, Data, Dimension, Element, Endian, Granule, Group, Origin, Padding, Reason, Refusal, Variable};
 
-use crate::{
-    read::{memory, ranges, remote},
-    source::{Fetch, Requests, Source},
-};
+use crate::source::Source;
 use header::{Header, Kind, Records};
 
 /// Chunks of one file: a bound for memory.
 const MOST_CHUNKS: u64 = 8_000_000;
 
-/// Reads what a classic file holds, from a store.
-///
-/// Size, etag and time of the last change are taken from the first answer where `origin` does not say them. Needs a tokio runtime.
-///
-/// # Errors
-/// [`Kind::Corrupt`](cube_backend::Kind::Corrupt) when it is no classic file or its header contradicts itself; the errors of the store. What is
-/// wrong with one variable is in that variable.
-pub async fn read(source: &ByteSource, origin: Origin) -> Result<Granule> {
-    read_counted(source, origin).await.map(|(granule, _)| granule)
-}
-
-/// The same, and how many requests it took.
-///
-/// # Errors
-/// As [`read`].
-pub async fn read_counted(source: &ByteSource, origin: Origin) -> Result<(Granule, Requests)> {
-    remote(source, origin, parse).await
-}
-
-/// Reads what a classic file holds, from its bytes.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_bytes(bytes: &[u8], origin: Origin) -> Result<Granule> {
-    memory(bytes, origin, parse)
-}
-
-/// Reads what a classic file holds, from whatever gives byte ranges, and how many requests it took.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_ranges(fetch: &dyn Fetch, origin: Origin) -> Result<(Granule, Requests)> {
-    ranges(fetch, origin, parse)
-}
-
+/// What a file holds. What is wrong with one variable is in that variable.
 pub(crate) fn parse(source: &Source<'_>, origin: Origin) -> Result<Granule> {
     let header = header::read(source)?;
     let mut file = Layout::new(&header, source.size(), &origin.url);

@@ -363,7 +363,7 @@ fn sidecars_agree_with_the_reader_of_hdf5() {
         let Some(data) = data_file(&corpus, &sidecar) else { continue };
         let location = Location { data: data.to_str().map(str::to_owned), ..Location::new(sidecar.to_str().unwrap()) };
         let Ok(ours) = read_file(&sidecar, &location) else { continue };
-        let Ok(theirs) = cube_format_hdf5::hdf5::read_bytes(&std::fs::read(&data).unwrap(), ours.origin.clone()) else { continue };
+        let Ok(theirs) = cube_format_hdf5::read_bytes(&std::fs::read(&data).unwrap(), ours.origin.clone()) else { continue };
         ours.root.walk("", &mut |path, group| {
             let other = theirs.root.group(path).unwrap_or(&nothing);
             for v in &group.variables {

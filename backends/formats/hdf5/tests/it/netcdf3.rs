@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use cube_format_hdf5::{Kind, netcdf3, recognise};
+use cube_format_hdf5::{Kind, read_bytes, recognise};
 use serde_json::{Value, json};
 
 use crate::dump::{self, corpus, files, origin, python, run};
 
 fn read(path: &Path) -> Value {
     let bytes = std::fs::read(path).unwrap();
-    match netcdf3::read_bytes(&bytes, origin(path.to_str().unwrap())) {
+    match read_bytes(&bytes, origin(path.to_str().unwrap())) {
         Ok(granule) => json!([path, dump::granule(&granule, &bytes), null]),
         Err(e) => json!([path, null, e.to_string()]),
     }
@@ -57,7 +57,7 @@ fn small() -> Vec<u8> {
 
 #[test]
 fn one_variable_on_records_is_not_padded() {
-    let granule = netcdf3::read_bytes(&small(), origin("x")).unwrap();
+    let granule = read_bytes(&small(), origin("x")).unwrap();
     let v = dump::granule(&granule, &small())["variables"][0].clone();
     assert_eq!(v["data"]["chunks"], json!([[[0], 80, 2, 0], [[1], 82, 2, 0], [[2], 84, 2, 0]]));
     assert_eq!((v["dimensions"].clone(), v["shape"].clone()), (json!(["/t"]), json!([3])));
@@ -68,17 +68,17 @@ fn one_variable_on_records_is_not_padded() {
 fn records_that_were_never_counted_are_those_in_the_file() {
     let mut bytes = small();
     bytes[4..8].fill(0xff);
-    let granule = netcdf3::read_bytes(&bytes, origin("x")).unwrap();
+    let granule = read_bytes(&bytes, origin("x")).unwrap();
     assert_eq!((granule.root.dimensions[0].size, granule.root.variables[0].shape.clone()), (3, vec![3]));
 }
 
 #[test]
 fn a_file_that_is_cut_refuses_what_is_missing() {
     let bytes = small();
-    let granule = netcdf3::read_bytes(&bytes[..bytes.len() - 1], origin("x")).unwrap();
+    let granule = read_bytes(&bytes[..bytes.len() - 1], origin("x")).unwrap();
     assert!(granule.root.variables[0].data.as_ref().unwrap_err().to_string().starts_with("inconsistent"));
     for end in 0..0x50 {
-        assert!(netcdf3::read_bytes(&bytes[..end], origin("x")).is_err());
+        assert!(read_bytes(&bytes[..end], origin("x")).is_err());
     }
 }
 
@@ -89,7 +89,7 @@ fn broken_bytes_neither_panic_nor_hang() {
         for value in [0, 1, 0x7f, 0x80, 0xff] {
             let mut broken = bytes.clone();
             broken[at] = value;
-            let _ = netcdf3::read_bytes(&broken, origin("x"));
+            let _ = read_bytes(&broken, origin("x"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cube_backend::ByteSource;
-use cube_format_hdf5::{hdf5, read_bytes, read_counted, recognise};
+use cube_format_hdf5::{read, read_bytes, read_counted, recognise};
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
 
 use crate::dump::{corpus, files, origin, python, run};
@@ -56,9 +56,9 @@ async fn many_chunks_take_few_rounds() {
     for path in files(folder.path()) {
         let bytes = std::fs::read(&path).unwrap();
         let url = path.to_str().unwrap();
-        let (far, requests) = hdf5::read_counted(&stored(bytes.clone()).await, origin(url)).await.unwrap();
+        let (far, requests) = read_counted(&stored(bytes.clone()).await, origin(url)).await.unwrap();
         println!("{}: {requests:?}", path.file_name().unwrap().display());
-        assert_eq!(far.root, hdf5::read_bytes(&bytes, origin(url)).unwrap().root);
+        assert_eq!(far.root, read_bytes(&bytes, origin(url)).unwrap().root);
         assert!(requests.rounds <= 12, "{requests:?}");
     }
 }
@@ -66,6 +66,6 @@ async fn many_chunks_take_few_rounds() {
 #[tokio::test]
 async fn what_is_not_there_is_told_so() {
     let source = ByteSource { path: Path::from("other"), ..stored(vec![1]).await };
-    assert_eq!(hdf5::read(&source, origin("x")).await.unwrap_err().kind(), cube_backend::Kind::NotFound);
-    assert_eq!(hdf5::read(&stored(vec![1; 100_000]).await, origin("x")).await.unwrap_err().kind(), cube_backend::Kind::Corrupt);
+    assert_eq!(read(&source, origin("x")).await.unwrap_err().kind(), cube_backend::Kind::NotFound);
+    assert_eq!(read(&stored(vec![1; 100_000]).await, origin("x")).await.unwrap_err().kind(), cube_backend::Kind::Corrupt);
 }

@@ -1,8 +1,8 @@
 //! How long it takes to combine and write references, and how much memory.
 //!
 //! ```text
-//! speed mur [granules]        granules of the shape of MUR SST (4 variables, 1,296 references each), combined and written to every kind of store
-//! speed many [references]     references written to Icechunk as they are generated, then one granule appended
+//! virtual_speed mur [granules]        granules of the shape of MUR SST (4 variables, 1,296 references each), combined and written to every kind of store
+//! virtual_speed many [references]     references written to Icechunk as they are generated, then one granule appended
 //! ```
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 

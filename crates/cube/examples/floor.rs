@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, error::Error, time::Duration};
 
 use bytes::Bytes;
 use cube_backend::{Block, Place};
-use cube_core::Window;
+use cube_core::{Number, Pixels, Shape, Window};
 use eocube::{Environment, State, TimeValue};
 use object_store::ObjectStoreExt;
 
@@ -62,11 +62,11 @@ async fn encode(cube: &eocube::Cube) -> Result<(Duration, usize), Box<dyn Error>
         for (index, step) in steps.iter().enumerate() {
             let ledger = snapshot.ledger(&group.name, &band.name, index, units).await?;
             let loaded: Vec<_> = grid.iter(units).filter(|at| ledger.at(*at).0 == State::Loaded).map(|at| grid.window(at)).collect();
-            // Units that the edge of the grid cuts are padded by a load; here they are left out.
-            for windows in loaded.into_iter().filter(|w| w.shape() == layout.unit).collect::<Vec<_>>().chunks(TOGETHER) {
+            for windows in loaded.chunks(TOGETHER) {
                 let mut read = Vec::new();
                 for window in windows {
-                    read.push(snapshot.read(&group.name, &band.name, Some(*step), *window).await?);
+                    let pixels = snapshot.read(&group.name, &band.name, Some(*step), *window).await?;
+                    read.push(padded(&pixels, window.shape(), layout.unit, band.fill).ok_or("a fill value that its dtype cannot hold")?);
                 }
                 let before = cpu()?;
                 for pixels in read {
@@ -78,6 +78,16 @@ async fn encode(cube: &eocube::Cube) -> Result<(Duration, usize), Box<dyn Error>
         }
     }
     Ok((spent, count))
+}
+
+/// The pixels of a unit as they are encoded: where the edge of the grid cuts it, the rest is fill.
+fn padded(pixels: &Pixels, shape: Shape, unit: Shape, fill: Number) -> Option<Pixels> {
+    let size = pixels.dtype().size();
+    let mut bytes = Pixels::filled(pixels.dtype(), fill, unit.rows * unit.cols)?.as_bytes().to_vec();
+    for (to, from) in bytes.chunks_exact_mut(unit.cols * size).zip(pixels.as_bytes().chunks_exact(shape.cols * size)) {
+        to[..from.len()].copy_from_slice(from);
+    }
+    Pixels::from_bytes(pixels.dtype(), &bytes)
 }
 
 /// CPU time of this thread.

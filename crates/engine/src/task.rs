@@ -270,14 +270,17 @@ fn within(window: Window, part: Window) -> Window {
 
 /// The steps of a unit one after another, as its chunk is stored: cut windows are padded with the fill value.
 fn stack(cell: Cell, layout: &Layout, band: &BandLayout) -> Result<(Pixels, bool)> {
-    let shape = layout.unit;
+    let (shape, window) = (layout.unit, cell.window.shape());
+    let mut canvases: Vec<_> = cell.steps.into_iter().map(Mosaic::finish).collect();
+    let any = canvases.iter().any(|c| !c.is_empty());
+    let fits = layout.unit_time == 1 && window == shape && canvases.iter().all(|c| c.pixels.dtype() == band.dtype);
+    if fits && let Some(canvas) = canvases.pop() {
+        return Ok((canvas.pixels, any));
+    }
     let mut pixels = Pixels::filled(band.dtype, band.fill, layout.unit_time * shape.len())
         .ok_or_else(|| Error::Internal(format!("{} cannot hold the fill value {}", band.dtype, band.fill)))?;
-    let mut any = false;
-    for (step, mosaic) in cell.steps.into_iter().enumerate() {
-        let canvas = mosaic.finish();
-        any |= !canvas.is_empty();
-        copy_rows(&canvas.pixels, &mut pixels, step * shape.len(), cell.window.shape().cols, shape.cols)?;
+    for (step, canvas) in canvases.iter().enumerate() {
+        copy_rows(&canvas.pixels, &mut pixels, step * shape.len(), window.cols, shape.cols)?;
     }
     Ok((pixels, any))
 }

@@ -54,6 +54,11 @@ impl Lattice {
         lattice
     }
 
+    /// Exact coordinates that it holds.
+    pub(crate) fn nodes(&self) -> usize {
+        self.x.len()
+    }
+
     /// Whether the source lies smoothly under all of it: no pole, no edge of a map.
     pub(crate) fn is_smooth(&self) -> bool {
         !self.kinds.contains(&Kind::Exact)

@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -19,8 +19,8 @@ use crate::{
 
 /// Largest misalignment of grids that are pasted with methods that weigh neighbours, in pixels; GDAL's bound too.
 const ALIGNED: f64 = 1e-6;
-/// Lattices kept for the next band or date.
-const KEPT_LATTICES: usize = 8;
+/// Nodes of the lattices that are kept for the next band or date: 4 MiB, a region of some 600 chunks of 512² pixels.
+const KEPT_NODES: usize = 1 << 18;
 /// Parts of the destination whose source span is remembered.
 const KEPT_SPANS: usize = 4096;
 /// Bits a pixel can take in GDAL's warper: eight types in four sizes, without and with a validity mask.
@@ -37,9 +37,16 @@ pub struct Mapping {
     destination: Shape,
     shift: Option<Shift>,
     poles: Vec<(f64, f64)>,
-    lattices: Mutex<VecDeque<(Window, Arc<Lattice>)>>,
+    lattices: Mutex<Lattices>,
     spans: Mutex<HashMap<(Window, usize), Option<Span>>>,
     scattered: OnceLock<Vec<[(f64, f64); 2]>>,
+}
+
+/// Lattices by the window they lie under; when they are too many, all are let go.
+#[derive(Debug, Default)]
+struct Lattices {
+    made: HashMap<Window, Arc<Lattice>>,
+    nodes: usize,
 }
 
 /// Whole pixels from destination to source, and how far the grids are from that anywhere in what they share.
@@ -148,14 +155,12 @@ impl Mapping {
     }
 
     fn lattice(&self, window: Window) -> Arc<Lattice> {
-        let kept = |lattices: &VecDeque<(Window, Arc<Lattice>)>| lattices.iter().find(|(w, _)| *w == window).map(|(_, l)| Arc::clone(l));
-        if let Some(found) = kept(&self.lattices.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return found;
+        let lock = || self.lattices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = lock().made.get(&window) {
+            return Arc::clone(found);
         }
         let made = Arc::new(Lattice::new(&self.path, window, self.source));
-        let mut lattices = self.lattices.lock().unwrap_or_else(PoisonError::into_inner);
-        lattices.push_front((window, Arc::clone(&made)));
-        lattices.truncate(KEPT_LATTICES);
+        lock().keep(window, &made);
         made
     }
 
@@ -245,6 +250,18 @@ impl Mapping {
         let clip = |v: i64, n: usize| v.clamp(0, n as i64) as usize;
         let (x0, x1, y0, y1) = (clip(x0, self.source.cols), clip(x1, self.source.cols), clip(y0, self.source.rows), clip(y1, self.source.rows));
         Window::new(y0, x0, y1 - y0, x1 - x0)
+    }
+}
+
+impl Lattices {
+    fn keep(&mut self, window: Window, lattice: &Arc<Lattice>) {
+        if self.nodes + lattice.nodes() > KEPT_NODES {
+            *self = Self::default();
+        }
+        // Two threads may have made the same one.
+        if self.made.insert(window, Arc::clone(lattice)).is_none() {
+            self.nodes += lattice.nodes();
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use cube_core::{DType, MosaicMethod, Number, Pixel, Pixels, Shape, Window, with_dtype};
 
-use crate::{Canvas, Error, Result, store::store_row, valid::all};
+use crate::{Canvas, Error, Result, store::store_row, valid::all, wide::wide};
 
 /// Lays canvases on each other in their declared order; where none has data, the result has none.
 #[derive(Debug)]
@@ -116,24 +116,35 @@ impl Mosaic {
     }
 
     fn lay<T: Pixel>(&mut self, part: Window, canvas: &Canvas) {
+        match self.method {
+            MosaicMethod::Last => self.lay_where(part, canvas, |_: T, _| true),
+            MosaicMethod::Min => self.lay_where(part, canvas, |new: T, old| new < old),
+            MosaicMethod::Max => self.lay_where(part, canvas, |new: T, old| new > old),
+            _ => self.lay_where(part, canvas, |_: T, _| false),
+        }
+    }
+
+    /// Takes the valid pixels of a part where there are none, and where they replace what is there.
+    fn lay_where<T: Pixel>(&mut self, part: Window, canvas: &Canvas, replaces: impl Fn(T, T) -> bool) {
         let (Some(ours), Some(theirs)) = (T::unwrap_mut(&mut self.canvas.pixels), T::unwrap_ref(&canvas.pixels)) else { return };
-        let replaces: fn(T, T) -> bool = match self.method {
-            MosaicMethod::Last => |_, _| true,
-            MosaicMethod::Min => |new, old| new < old,
-            MosaicMethod::Max => |new, old| new > old,
-            _ => |_, _| false,
-        };
         for (to, from) in rows(self.canvas.shape, part) {
-            let ours = ours[to.clone()].iter_mut().zip(&mut self.canvas.valid[to]);
-            for ((pixel, valid), (&new, _)) in ours.zip(theirs[from.clone()].iter().zip(&canvas.valid[from])).filter(|(_, (_, v))| **v) {
-                if !*valid {
-                    *valid = true;
-                    self.missing -= 1;
-                    *pixel = new;
-                } else if replaces(new, *pixel) {
-                    *pixel = new;
-                }
-            }
+            let (pixels, valid) = (&mut ours[to.clone()], &mut self.canvas.valid[to]);
+            let (new, new_valid) = (&theirs[from.clone()], &canvas.valid[from]);
+            let mut added = 0;
+            wide(
+                // Without branches, so that it becomes vector instructions.
+                #[inline(always)]
+                || {
+                    for (((pixel, valid), &new), &new_valid) in pixels.iter_mut().zip(valid).zip(new).zip(new_valid) {
+                        let first = new_valid & !*valid;
+                        let takes = first | (new_valid & replaces(new, *pixel));
+                        *pixel = if takes { new } else { *pixel };
+                        *valid |= new_valid;
+                        added += usize::from(first);
+                    }
+                },
+            );
+            self.missing -= added;
         }
     }
 

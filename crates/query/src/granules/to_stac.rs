@@ -151,7 +151,8 @@ impl Writer {
             }
             let literal = q.options.get(parameter, "pattern") == Some(false);
             let exact = literal || !names.iter().any(|n| is_pattern(n));
-            let ignore_case = q.options.get(parameter, "ignore_case") == Some(true);
+            let case = q.options.get(parameter, "ignore_case");
+            let ignore_case = case == Some(true);
             let every = q.options.get(parameter, "and") == Some(true);
             let value = names.join(", ");
             if exact && !ignore_case && !every && self.out.value.ids.is_empty() {
@@ -167,7 +168,7 @@ impl Writer {
             } else {
                 self.filter(field, &value, conditions);
             }
-            if self.service.has_filter() && !ignore_case {
+            if self.service.has_filter() && case.is_none() {
                 self.out.note(field, &value, Effect::Narrowed, "CMR pays no heed to case here, CQL2 does");
                 self.out.advise(format!("ask for `ignore_case` with option(\"{parameter}\", \"ignore_case\", true) where the service knows CASEI"));
             }

@@ -1,5 +1,4 @@
 //! Recorded requests to CMR: read, sent again, and the same.
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so, and the other what it compared")]
 
 use std::{
     collections::BTreeSet,

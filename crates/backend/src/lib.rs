@@ -10,6 +10,7 @@
 //! Fetching is async and happens between the two `Image` calls, in the engine; a block's [`Place`] may as well be
 //! written into a virtual cube as it is. Backends know neither credentials nor each other.
 
+mod answer;
 mod catalog;
 mod error;
 mod format;
@@ -18,6 +19,7 @@ mod scene;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use answer::{AdmittedPages, answer};
 pub use catalog::{Catalog, CatalogExt, PatchQuery, PatchStream};
 pub use error::{Error, Kind, Result};
 pub use format::{Block, ByteSource, Format, Image, Place, Sources};

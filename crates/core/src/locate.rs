@@ -6,7 +6,7 @@ use crate::{
     ChunkGrid, ChunkSet, Error, Extent, GeoBox, Result, Roi, Shapes, Transform, Window,
     chunk_set::touched,
     error::shorten,
-    outline::{self, close, finite, images, lonlat_boxes, trace, turn, unwrap},
+    outline::{self, finite, images, lonlat_boxes, trace, turn, unwrap},
 };
 
 /// How far a densified edge may run from the true curve in the grid, in pixels.
@@ -331,16 +331,7 @@ fn bbox_shapes([west, south, east, north]: [f64; 4]) -> Shapes {
 /// The shapes with every edge taken the short way round, rings around a pole closed over it: outlines of scenes that cross the antimeridian
 /// are often written with a jump from 180 to -180. One that jumps a whole turn may also mean the whole globe; then that reading is added.
 fn short_way(shapes: Shapes) -> Shapes {
-    let ring = |l: &LineString| {
-        let latitudes: f64 = l.0.iter().map(|c| c.y).sum();
-        LineString(close(l.0.clone(), || 90.0_f64.copysign(latitudes)))
-    };
-    let areas = shapes.areas.iter().map(|p| Polygon::new(ring(p.exterior()), p.interiors().iter().map(ring).collect()));
-    let mut short = Shapes {
-        areas: areas.collect(),
-        lines: shapes.lines.iter().map(|l| LineString(unwrap(l.0.clone()).0)).collect(),
-        points: shapes.points.clone(),
-    };
+    let mut short = shapes.short_way();
     let whole_turn = shapes.areas.iter().flat_map(|p| p.exterior().0.windows(2)).any(|e| (e[1].x - e[0].x).abs() > 359.999);
     if whole_turn {
         short.extend(shapes);

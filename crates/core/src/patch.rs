@@ -61,9 +61,9 @@ impl PatchIndex {
         }
         if let Some((name, variable)) = name.split_once('#') {
             // What a catalogue says of the type, nodata and scaling of a file's pixels is not said of each of its variables.
-            let Asset { href, band, grid, media_type, size, checksum, .. } = Asset::clone(self.asset(name)?.as_ref());
+            let Asset { href, band, grid, media_type, size, checksum, alternates, sidecar, .. } = Asset::clone(self.asset(name)?.as_ref());
             let variable = Some(variable.to_owned());
-            return Some(Arc::new(Asset { href, band, variable, grid, media_type, size, checksum, ..Asset::bare("") }));
+            return Some(Arc::new(Asset { href, band, variable, grid, media_type, size, checksum, alternates, sidecar, ..Asset::bare("") }));
         }
         let (key, band) = name.rsplit_once('.')?;
         let band = band.parse::<usize>().ok()?.checked_sub(1)?;
@@ -112,6 +112,12 @@ pub struct Asset {
     /// Checksum of the file as a multihash in hex (STAC file extension), where stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
+    /// Other places of the same bytes, by scheme: `s3` for direct access.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alternates: BTreeMap<String, String>,
+    /// A file beside it that says where its blocks lie (DMR++), where the source lists one or was told that there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sidecar: Option<String>,
 }
 
 impl Asset {
@@ -131,6 +137,8 @@ impl Asset {
             media_type: None,
             size: None,
             checksum: None,
+            alternates: BTreeMap::new(),
+            sidecar: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use geo::{Coord, Geometry, LineString, Polygon};
 
-use crate::{Extent, Result};
+use crate::{Extent, Result, outline};
 
 /// Areas, lines and points of a geometry, each in x, y order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -97,6 +97,28 @@ impl Shapes {
         let inside = |c: &Coord| (to.west..=to.east).contains(&c.x) && (to.south..=to.north).contains(&c.y);
         out.points.extend(self.points.iter().copied().filter(inside));
         out
+    }
+
+    /// In pieces within ±180, where longitudes run on beyond; edges are straight. The boundary of a piece may run along ±180 twice.
+    #[must_use]
+    pub fn cut(&self) -> Self {
+        outline::cut(self)
+    }
+
+    /// With every edge taken the short way round, so that longitudes run on without jumps; rings around a pole are closed over the one
+    /// that is nearer.
+    #[must_use]
+    pub fn short_way(&self) -> Self {
+        let ring = |l: &LineString| {
+            let latitudes: f64 = l.0.iter().map(|c| c.y).sum();
+            LineString(outline::close(l.0.clone(), || 90.0_f64.copysign(latitudes)))
+        };
+        let areas = self.areas.iter().map(|p| Polygon::new(ring(p.exterior()), p.interiors().iter().map(ring).collect()));
+        Self {
+            areas: areas.collect(),
+            lines: self.lines.iter().map(|l| LineString(outline::unwrap(l.0.clone()).0)).collect(),
+            points: self.points.clone(),
+        }
     }
 
     /// Adds everything of another.

@@ -117,6 +117,7 @@ impl Candidate<'_> {
             media_type: text("type"),
             size: self.asset.get("file:size").and_then(|v| v.as_u64().or_else(|| v.as_f64().filter(|f| *f >= 0.0).map(|f| f as u64))),
             checksum: text("file:checksum").or_else(|| text("checksum:multihash")),
+            ..Asset::bare("")
         })
     }
 

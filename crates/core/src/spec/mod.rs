@@ -49,7 +49,8 @@ pub struct CubeSpec {
 pub struct SourceSpec {
     /// Name of the catalogue backend, e.g. `stac`.
     pub backend: String,
-    /// API root, `catalog.json`, `items.json`, `index.parquet`: a path or URL.
+    /// API root, `catalog.json`, `items.json`, `index.parquet`: a path or URL. Empty for a catalogue that is one service and knows its own address.
+    #[serde(default)]
     pub url: String,
     /// Collections to search.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,6 +64,15 @@ pub struct SourceSpec {
     /// Narrows the source itself: `a/b`. Mostly for cubes without time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datetime: Option<String>,
+    /// Which files are wanted: an expression, a list of them, or a table; what it means is up to the library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assets: Option<serde_json::Value>,
+    /// The provider whose collections the catalogue has, where it has those of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Whether gridded files have a DMR++ beside them, also where the catalogue lists none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sidecars: bool,
 }
 
 /// The grid: `resolution`, or `shape` with `extent`, or `like`.

@@ -47,13 +47,22 @@ fn source(t: &Table<'_>, mistakes: &Mistakes) -> SourceSpec {
             String::new()
         })
     };
+    let backend = required("backend", "name the catalogue, for example `backend = \"stac\"`");
+    let address = "give the root of an API, a catalog.json, items.json or index.parquet, as a path or URL";
     let source = SourceSpec {
-        backend: required("backend", "name the catalogue, for example `backend = \"stac\"`"),
-        url: required("url", "give the root of an API, a catalog.json, items.json or index.parquet, as a path or URL"),
+        url: if rules::KNOW_THEIR_ADDRESS.contains(&backend.as_str()) {
+            t.text("url", address).unwrap_or_default()
+        } else {
+            required("url", address)
+        },
+        backend,
         collections: t.get("collections", "a list of texts", "write `collections = [\"sentinel-2-l2a\"]`").unwrap_or_default(),
         query: t.get("query", "a table", "write `query = { \"eo:cloud_cover\" = { lt = 60 } }`").unwrap_or_default(),
         filter: t.get::<Value>("filter", "CQL2", "write CQL2 as text or as JSON"),
         datetime: t.text("datetime", "write `datetime = \"2024-06-01/2024-06-30\"`"),
+        assets: t.get::<Value>("assets", "a choice of files", "write `assets = \"B04,B05\"`, or `assets = { include = [\"*.nc\"] }`"),
+        provider: t.text("provider", "write `provider = \"LPCLOUD\"`"),
+        sidecars: t.get("sidecars", "true or false", "write `sidecars = true`").unwrap_or_default(),
     };
     t.finish();
     source

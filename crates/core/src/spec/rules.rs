@@ -14,6 +14,9 @@ use crate::{
 /// Names that the store uses itself.
 const RESERVED: [&str; 5] = ["x", "y", "time", "spatial_ref", "_cube"];
 
+/// Catalogues that are one service with an address of its own: `url` may be left out.
+pub(super) const KNOW_THEIR_ADDRESS: [&str; 1] = ["cmr"];
+
 /// Notes every mistake; a key that has been complained about is taken as absent.
 pub(super) fn check(spec: &CubeSpec, backends: &[&str], m: &Mistakes) {
     source(&spec.source, backends, m);
@@ -33,7 +36,7 @@ fn source(s: &SourceSpec, backends: &[&str], m: &Mistakes) {
         let hint = closest(&s.backend, backends).map_or_else(|| format!("use one of {list}"), |c| format!("did you mean `{c}`? ({list})"));
         m.add("source.backend", format!("`{}` is not known", shorten(&s.backend)), hint);
     }
-    if s.url.trim().is_empty() {
+    if s.url.trim().is_empty() && !KNOW_THEIR_ADDRESS.contains(&s.backend.as_str()) {
         m.add("source.url", "is empty", "give the root of an API, a catalog.json, items.json or index.parquet, as a path or URL");
     }
     if s.collections.iter().any(|c| c.trim().is_empty()) {

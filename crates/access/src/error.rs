@@ -1,9 +1,11 @@
-use std::{error, fmt};
+use std::{error, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
 
 use crate::name::public_name;
 
 /// What a caller can do about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// The thing does not exist.
     NotFound,
@@ -18,13 +20,36 @@ pub enum Kind {
 }
 
 /// An error of access: what happened, to which URL (without user, password and query), and what to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: Kind,
     name: String,
     problem: String,
     hint: Option<String>,
-    source: Option<Box<dyn error::Error + Send + Sync>>,
+    expired: bool,
+    source: Option<Arc<dyn error::Error + Send + Sync>>,
+}
+
+/// An error without its source, for another process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Wire {
+    kind: Kind,
+    name: String,
+    problem: String,
+    hint: Option<String>,
+    expired: bool,
+}
+
+impl From<&Error> for Wire {
+    fn from(e: &Error) -> Self {
+        Self { kind: e.kind, name: e.name.clone(), problem: e.problem.clone(), hint: e.hint.clone(), expired: e.expired }
+    }
+}
+
+impl From<Wire> for Error {
+    fn from(w: Wire) -> Self {
+        Self { kind: w.kind, name: w.name, problem: w.problem, hint: w.hint, expired: w.expired, source: None }
+    }
 }
 
 /// A result whose error is [`Error`].
@@ -32,7 +57,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub(crate) fn new(kind: Kind, href: &str, problem: impl Into<String>) -> Self {
-        Self { kind, name: public_name(href), problem: problem.into(), hint: None, source: None }
+        Self { kind, name: public_name(href), problem: problem.into(), hint: None, expired: false, source: None }
     }
 
     pub(crate) fn invalid(href: &str, problem: impl Into<String>) -> Self {
@@ -48,13 +73,28 @@ impl Error {
         Self::new(Kind::Corrupt, href, "changed while it was read").with_hint("the source published it anew: run the same command again")
     }
 
+    /// Credentials that a driver gave have ended, and this worker cannot renew them.
+    pub(crate) fn credentials_expired(href: &str, why: &str) -> Self {
+        let error = Self::new(Kind::Denied, href, format!("cannot be read: credentials expired ({why})"));
+        Self { expired: true, ..error }.with_hint("run the task again with a new context of the driver")
+    }
+
+    /// The same, with what was wanted when it happened.
+    pub(crate) fn wanted_by(mut self, href: &str) -> Self {
+        let name = public_name(href);
+        if name != self.name {
+            self.problem = format!("{} (wanted by `{name}`)", self.problem);
+        }
+        self
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -88,7 +128,9 @@ impl Error {
         own.unwrap_or_else(|source| {
             let error = Self::new(kind, href, problem).with_source(source);
             let s3 = href.starts_with("s3://");
+            let is_nasas = || href.split('/').nth(2).and_then(crate::earthdata::endpoint_of_bucket).is_some();
             match kind {
+                Kind::Denied if s3 && is_nasas() => error.with_hint(NASA_HINT),
                 Kind::Denied if s3 => error.with_hint(S3_HINT),
                 _ => error,
             }
@@ -114,12 +156,18 @@ impl Error {
         self.kind
     }
 
+    /// Whether this worker's credentials have ended and it has no way to renew them: the same task works with a new [`AuthContext`](crate::AuthContext).
+    pub fn is_credentials_expired(&self) -> bool {
+        self.expired
+    }
+
     /// What to type instead, where that is known.
     pub fn hint(&self) -> Option<String> {
         self.hint.clone()
     }
 }
 
+const NASA_HINT: &str = "outside us-west-2 the keys of NASA's buckets open nothing: use `--access indirect`, or the https:// address";
 pub(crate) const S3_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_NO_SIGN_REQUEST=true for a public bucket, or AWS_REQUEST_PAYER=requester for one whose reader pays";
 
 impl fmt::Display for Error {

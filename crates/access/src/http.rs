@@ -10,6 +10,8 @@ use url::Url;
 
 use crate::{
     Error, HttpOptions, Kind, Result,
+    earthdata::Step,
+    keyring::{Journey, Keyring},
     limits::Hosts,
     place::Place,
     retry::{Tries, is_transient, retry_after},
@@ -17,6 +19,8 @@ use crate::{
 };
 
 const MAX_REDIRECTS: usize = 10;
+/// Times that one try begins anew with other credentials.
+const MAX_BEGINNINGS: usize = 6;
 /// Headers that say nothing about who asks: these alone follow a redirect to another host.
 const HARMLESS: [HeaderName; 6] =
     [header::ACCEPT, header::ACCEPT_ENCODING, header::CONTENT_TYPE, header::RANGE, header::USER_AGENT, header::ACCEPT_LANGUAGE];
@@ -25,7 +29,7 @@ const HARMLESS: [HeaderName; 6] =
 #[derive(Debug, Clone)]
 pub struct Http(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     options: HttpOptions,
     /// Undoes gzip.
@@ -34,6 +38,10 @@ struct Inner {
     files: reqwest::Client,
     hosts: Arc<Hosts>,
     counters: Arc<Counters>,
+    /// Who knows which host gets which credentials.
+    keyring: Option<Arc<Keyring>>,
+    /// Whether redirects are followed.
+    follows: bool,
 }
 
 /// The answer to a request, read whole.
@@ -49,6 +57,15 @@ pub struct Response {
     pub url: String,
 }
 
+/// How one request differs from the other requests of a run.
+#[derive(Debug, Clone, Default)]
+pub struct RequestOptions {
+    /// Until the headers of the answer are there; absent: [`HttpOptions::request_timeout`].
+    pub timeout: Option<Duration>,
+    /// Statuses that are answers here, although elsewhere they would be tried again.
+    pub answers: Vec<StatusCode>,
+}
+
 /// One request.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
@@ -56,6 +73,7 @@ pub(crate) struct Ask {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
+    pub(crate) options: RequestOptions,
 }
 
 /// An answer whose body is still to be read. Holds its host's seat until dropped.
@@ -63,7 +81,7 @@ pub(crate) struct Ask {
 pub(crate) struct Live {
     pub(crate) response: reqwest::Response,
     pub(crate) url: Url,
-    _seat: Option<OwnedSemaphorePermit>,
+    pub(crate) seat: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a try failed.
@@ -88,7 +106,25 @@ impl Http {
                 .build()
                 .map_err(|e| Error::invalid("HTTP", "cannot be set up").with_source(e.without_url()))
         };
-        Ok(Self(Arc::new(Inner { options: options.clone(), documents: client(true)?, files: client(false)?, hosts, counters })))
+        Ok(Self(Arc::new(Inner {
+            options: options.clone(),
+            documents: client(true)?,
+            files: client(false)?,
+            hosts,
+            counters,
+            keyring: None,
+            follows: true,
+        })))
+    }
+
+    /// With the credentials that hosts ask for.
+    pub(crate) fn with_keyring(&self, keyring: Arc<Keyring>) -> Self {
+        Self(Arc::new(Inner { keyring: Some(keyring), ..Inner::clone(&self.0) }))
+    }
+
+    /// Whose answers are redirects, where a service redirects.
+    pub(crate) fn without_redirects(&self) -> Self {
+        Self(Arc::new(Inner { follows: false, ..Inner::clone(&self.0) }))
     }
 
     pub(crate) fn options(&self) -> &HttpOptions {
@@ -106,10 +142,22 @@ impl Http {
     ///
     /// On a redirect to another host only headers that say nothing about the asker go along. A POST stays one, except for 303.
     pub async fn request(&self, method: Method, url: &str, headers: HeaderMap, body: Option<Bytes>) -> Result<Response> {
+        self.request_with(method, url, headers, body, RequestOptions::default()).await
+    }
+
+    /// As [`Http::request`], with options of this request alone: for a service that needs longer than others, or whose 504 has a meaning.
+    pub async fn request_with(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Option<Bytes>,
+        options: RequestOptions,
+    ) -> Result<Response> {
         let Place::Http(parsed) = Place::parse(url)? else {
             return Err(Error::invalid(url, "is not an http URL"));
         };
-        let ask = Ask { method, url: parsed, headers, body };
+        let ask = Ask { method, url: parsed, headers, body, options };
         let mut tries = Tries::new(&self.0.options);
         loop {
             match self.whole(&ask).await {
@@ -133,6 +181,25 @@ impl Http {
             }
         }
         Ok(Response { status: live.response.status(), headers: live.response.headers().clone(), body: body.freeze(), url: live.url.into() })
+    }
+
+    /// One small request without retries, for a service that may not be there: its body when it answers with success in time.
+    pub(crate) async fn once(&self, method: Method, url: &str, headers: HeaderMap, patience: Duration) -> Option<String> {
+        self.0.counters.request();
+        let request = self.0.documents.request(method, url).headers(headers).timeout(patience).send();
+        let response = request.await.ok().filter(|r| r.status().is_success())?;
+        response.text().await.ok()
+    }
+
+    /// The error of a web page that came where a file was wanted.
+    pub(crate) fn page_instead(&self, wanted: &Url, came_from: &str, body: &Bytes) -> Error {
+        let known = self.0.keyring.as_ref().and_then(|keyring| keyring.earthdata.mendable(wanted.as_str(), body));
+        known.unwrap_or_else(|| {
+            let other = Url::parse(came_from).ok().filter(|url| url.origin() != wanted.origin());
+            let on = other.and_then(|url| url.host_str().map(|host| format!(" on {host}"))).unwrap_or_default();
+            Error::new(Kind::Denied, wanted.as_str(), format!("leads to a web page{on}, not to a file"))
+                .with_hint("it asks for a login: give credentials for this host, or choose a public copy")
+        })
     }
 
     /// Waits before another try; the error itself when there is none left or none would help.
@@ -159,39 +226,60 @@ impl Http {
     }
 
     /// One try: follows redirects, answers when the headers are there. Statuses that ask to try again are failures.
-    async fn send(&self, client: &reqwest::Client, ask: &Ask) -> Result<Live, Failure> {
-        let mut ask = ask.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            let seat = self.0.hosts.of(&ask.url).seat().await;
-            self.0.counters.request();
-            let mut request = client.request(ask.method.clone(), ask.url.clone()).headers(ask.headers.clone());
-            if let Some(body) = &ask.body {
-                request = request.body(body.clone());
-            }
-            let name = ask.url.as_str();
-            let sent = tokio::time::timeout(self.0.options.request_timeout, request.send()).await;
-            let response = match sent {
-                Err(_) => return Err(passing(name, format!("did not answer within {} s", self.0.options.request_timeout.as_secs_f32()))),
-                Ok(Err(e)) => return Err(network(name, e)),
-                Ok(Ok(response)) => response,
+    async fn send(&self, client: &reqwest::Client, first: &Ask) -> Result<Live, Failure> {
+        let mut journey = self.0.keyring.as_deref().map(Journey::new);
+        let (mut ask, mut redirects, mut beginnings) = (first.clone(), 0, 0);
+        loop {
+            let dressed = match &mut journey {
+                Some(journey) => journey.dress(&ask).await.map_err(Failure::Final)?,
+                None => ask.clone(),
             };
-            let status = response.status();
-            if is_transient(status) {
-                let asked = retry_after(response.headers());
-                if let Some(wait) = asked {
-                    self.0.hosts.of(&ask.url).pause_until(Instant::now() + wait.min(self.0.options.max_wait));
+            let mut live = self.hop(client, dressed, &ask.url).await?;
+            if let Some(journey) = &mut journey
+                && let Step::Again = journey.judge(&ask, &mut live).await?
+            {
+                beginnings += 1;
+                if beginnings > MAX_BEGINNINGS {
+                    return Err(Failure::Final(Error::new(Kind::Denied, first.url.as_str(), "asks for other credentials again and again")));
                 }
-                return Err(Failure::Passing(
-                    Error::new(Kind::Unavailable, name, format!("answers {status}")).with_hint("the service is busy or down: try again later"),
-                    asked,
-                ));
+                (ask, redirects) = (first.clone(), 0);
+                continue;
             }
-            let Some(next) = redirect(&response, &ask)? else {
-                return Ok(Live { response, url: ask.url, _seat: seat });
-            };
+            let next = if self.0.follows { redirect(&live.response, &ask)? } else { None };
+            let Some(next) = next else { return Ok(live) };
+            redirects += 1;
+            if redirects > MAX_REDIRECTS {
+                return Err(Failure::Final(Error::new(Kind::Unavailable, next.url.as_str(), format!("redirects more than {MAX_REDIRECTS} times"))));
+            }
             ask = next;
         }
-        Err(Failure::Final(Error::new(Kind::Unavailable, ask.url.as_str(), format!("redirects more than {MAX_REDIRECTS} times"))))
+    }
+
+    /// One request, as it goes over the wire, for what is called `shown`.
+    async fn hop(&self, client: &reqwest::Client, ask: Ask, shown: &Url) -> Result<Live, Failure> {
+        let seat = self.0.hosts.of(&ask.url).seat().await;
+        self.0.counters.request();
+        let name = shown.as_str();
+        let mut request = client.request(ask.method, ask.url).headers(ask.headers);
+        if let Some(body) = ask.body {
+            request = request.body(body);
+        }
+        let patience = ask.options.timeout.unwrap_or(self.0.options.request_timeout);
+        let response = match tokio::time::timeout(patience, request.send()).await {
+            Err(_) => return Err(passing(name, format!("did not answer within {} s", patience.as_secs_f32()))),
+            Ok(Err(e)) => return Err(network(name, e)),
+            Ok(Ok(response)) => response,
+        };
+        let status = response.status();
+        if is_transient(status) && !ask.options.answers.contains(&status) {
+            let asked = retry_after(response.headers());
+            if let Some(wait) = asked {
+                self.0.hosts.of(shown).pause_until(Instant::now() + wait.min(self.0.options.max_wait));
+            }
+            let error = Error::new(Kind::Unavailable, name, format!("answers {status}"));
+            return Err(Failure::Passing(error.with_hint("the service is busy or down: try again later"), asked));
+        }
+        Ok(Live { response, url: shown.clone(), seat })
     }
 
     /// The next part of a body, or `None` at its end. A body that ends early or pauses too long is a passing failure.

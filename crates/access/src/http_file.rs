@@ -19,7 +19,10 @@ use url::Url;
 
 use crate::{
     Error, Kind, Result,
-    http::{Ask, Failure, Http, Live, status_error},
+    earthdata::refusal::is_page,
+    headers::{content_length, content_range, content_size, etag, is_page_type, modified, text},
+    http::{Ask, Failure, Http, Live, RequestOptions, status_error},
+    is_called_page,
     name::public_name,
     retry::Tries,
 };
@@ -28,6 +31,8 @@ use crate::{
 const MAX_SKIP: u64 = 64 << 20;
 /// Bytes after which a connection that keeps breaking counts as working.
 const PROGRESS: u64 = 1 << 20;
+/// Largest part of a web page that is looked at when it comes instead of a file.
+const MAX_PAGE: usize = 64 << 10;
 
 /// One file. Remembers the version it saw first; an answer from another version is an error.
 #[derive(Debug, Clone)]
@@ -105,7 +110,7 @@ impl File {
             let value = range.parse().map_err(|_| Error::invalid(self.name(), "cannot be asked for that range"))?;
             headers.insert(header::RANGE, value);
         }
-        Ok(Ask { method, url: self.url.clone(), headers, body: None })
+        Ok(Ask { method, url: self.url.clone(), headers, body: None, options: RequestOptions::default() })
     }
 
     /// Opens the body from `at` on, up to `end` where that is known, positioned at `at` exactly.
@@ -120,14 +125,10 @@ impl File {
         if headers.get(header::CONTENT_ENCODING).is_some_and(|v| v != "identity") {
             return Err(Failure::Final(Error::new(Kind::Corrupt, self.name(), "comes compressed although it was asked for as it is")));
         }
-        let elsewhere = live.url.origin() != self.url.origin();
-        if elsewhere && live.response.status() == StatusCode::OK && text(headers, header::CONTENT_TYPE).is_some_and(|t| t.starts_with("text/html")) {
-            let problem = format!("leads to a web page on {}, not to a file", live.url.host_str().unwrap_or_default());
-            return Err(Failure::Final(
-                Error::new(Kind::Denied, self.name(), problem)
-                    .with_hint("it asks for a login: give credentials for this host, or choose a public copy"),
-            ));
+        if live.response.status().is_success() && text(headers, header::CONTENT_TYPE).is_some_and(is_page_type) && !is_called_page(&self.url) {
+            return Err(self.page_instead(live, None).await);
         }
+        let headers = live.response.headers();
         let length = content_length(headers);
         let (size, stop) = match live.response.status() {
             StatusCode::PARTIAL_CONTENT => {
@@ -152,10 +153,28 @@ impl File {
         if live.response.status() == StatusCode::OK && at > 0 {
             ready = self.skip(&mut live, at, size).await?;
         }
+        if at == 0 && live.response.status().is_success() && !is_called_page(&self.url) {
+            // A page that calls itself a file.
+            ready = self.http.part(&mut live).await?;
+            if ready.as_ref().is_some_and(|part| is_page(part)) {
+                return Err(self.page_instead(live, ready).await);
+            }
+        }
         // A server may send less than was asked for, and the file may end before the range does.
         let stop = end.map_or(stop, |e| e.min(stop));
         let end = end.map(|e| size.map_or(e, |s| e.min(s))).or(size);
         Ok(Opened { live, ready, stop, end, size })
+    }
+
+    /// The error of a web page that came instead of the file: mostly one that asks for something.
+    async fn page_instead(&self, mut live: Live, ready: Option<Bytes>) -> Failure {
+        let mut body = Vec::from(ready.unwrap_or_default());
+        while body.len() < MAX_PAGE
+            && let Ok(Some(part)) = self.http.part(&mut live).await
+        {
+            body.extend_from_slice(&part);
+        }
+        Failure::Final(self.http.page_instead(&self.url, live.url.as_str(), &body.into()))
     }
 
     fn wrong_range(&self, problem: &str) -> Failure {
@@ -303,40 +322,6 @@ impl Reader {
             )),
         }
     }
-}
-
-/// `bytes first-last/size` (RFC 9110 section 14.4).
-struct ContentRange {
-    first: u64,
-    last: u64,
-    size: Option<u64>,
-}
-
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
-    let (range, size) = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes")?.trim_start().split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    Some(ContentRange { first: first.trim().parse().ok()?, last: last.trim().parse().ok()?, size: size.trim().parse().ok() })
-}
-
-/// Size of the file from `bytes */size`.
-fn content_size(headers: &HeaderMap) -> Option<u64> {
-    text(headers, header::CONTENT_RANGE)?.rsplit('/').next()?.trim().parse().ok()
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    text(headers, header::CONTENT_LENGTH)?.parse().ok()
-}
-
-fn etag(headers: &HeaderMap) -> Option<String> {
-    text(headers, header::ETAG).filter(|e| !e.is_empty()).map(str::to_owned)
-}
-
-fn modified(headers: &HeaderMap) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc2822(text(headers, header::LAST_MODIFIED)?).ok().map(|t| t.with_timezone(&Utc))
 }
 
 impl fmt::Display for HttpFile {

@@ -1,30 +1,8 @@
 //! Keys, endpoints and limits, and the one place that reads the environment.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use crate::{Error, Result};
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a text from being printed.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for the request that it is for.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
+use crate::{CdseOptions, EarthdataOptions, Error, PlanetaryOptions, RegionOptions, Result, Route, Secret};
 
 /// Everything that access can be told.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +11,16 @@ pub struct AccessOptions {
     pub s3: S3Options,
     /// HTTP.
     pub http: HttpOptions,
+    /// NASA's Earthdata Login.
+    pub earthdata: EarthdataOptions,
+    /// Microsoft's Planetary Computer.
+    pub planetary: PlanetaryOptions,
+    /// The Copernicus Data Space.
+    pub cdse: CdseOptions,
+    /// `CUBE_ACCESS` (`--access`): which address of an asset is read.
+    pub route: Route,
+    /// Where this program runs.
+    pub region: RegionOptions,
 }
 
 /// How S3 is reached.
@@ -139,7 +127,8 @@ impl From<&S3Options> for StoreOptions {
 }
 
 impl AccessOptions {
-    /// From the environment: the `AWS_…` variables of Amazon's own tools, and `CUBE_HTTP_…` for limits.
+    /// From the environment: the `AWS_…` variables of Amazon's own tools, `EARTHDATA_…`, `PC_SDK_…` and `CDSE_…` for the archives, and `CUBE_…` for
+    /// the rest; each field says its own.
     ///
     /// [`Kind::Invalid`](crate::Kind::Invalid) for a value that cannot be understood, by name.
     pub fn from_env() -> Result<Self> {
@@ -148,7 +137,9 @@ impl AccessOptions {
 
     /// From variables that `get` answers; empty ones count as absent.
     pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let get = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        // A password may begin or end with a space.
+        let tidy = |name: &str, v: String| if name.ends_with("_PASSWORD") { v } else { v.trim().to_owned() };
+        let get = |name: &str| get(name).map(|v| tidy(name, v)).filter(|v| !v.is_empty());
         let secret = |name: &str| get(name).map(Secret::new);
         let flag = |name: &str| get(name).map(|v| parse_flag(name, &v)).transpose();
         let endpoint = get("AWS_ENDPOINT_URL_S3").or_else(|| get("AWS_ENDPOINT_URL")).or_else(|| get("AWS_ENDPOINT"));
@@ -188,7 +179,15 @@ impl AccessOptions {
             max_wait: seconds("CUBE_HTTP_MAX_WAIT", default.max_wait)?,
             max_document_bytes: number("CUBE_HTTP_MAX_DOCUMENT_MIB")?.map_or(default.max_document_bytes, |n| (n * f64::from(1 << 20)) as u64),
         };
-        Ok(Self { s3, http })
+        Ok(Self {
+            s3,
+            http,
+            earthdata: EarthdataOptions::from_variables(&get)?,
+            planetary: PlanetaryOptions::from_variables(&get)?,
+            cdse: CdseOptions::from_variables(&get)?,
+            route: get("CUBE_ACCESS").map_or(Ok(Route::Auto), |text| text.parse())?,
+            region: RegionOptions::from_variables(&get),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ type Test = Result<(), Box<dyn std::error::Error>>;
 fn access(server: &Server, s3: S3Options) -> Result<Access, cube_access::Error> {
     let s3 = S3Options { endpoint: Some(server.url()), allow_http: true, region: Some("eu-central-1".into()), ..s3 };
     let http = HttpOptions { backoff: Duration::from_millis(5), stall_timeout: Duration::from_millis(300), retries: 3, ..HttpOptions::default() };
-    Access::new(AccessOptions { s3, http })
+    Access::new(AccessOptions { s3, http, ..AccessOptions::default() })
 }
 
 fn signed() -> S3Options {

@@ -14,7 +14,7 @@ from support.opening import S3  # noqa: E402
 from support.programs import Program, Server, find_binary  # noqa: E402
 
 # A proxy of the machine must not stand between the programs and their servers.
-os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(["localhost", *(f"127.0.0.{number}" for number in range(1, 8))])
 
 
 @pytest.fixture(scope="session")

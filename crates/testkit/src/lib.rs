@@ -10,6 +10,7 @@
 //! * [`tiff`] — a GeoTIFF and COG writer for all forms that a reader has to understand.
 //! * [`server`] — files with ranges over HTTP, with a log of requests and faults on demand.
 //! * [`stac`] — items in STAC 1.0 and 1.1, and an API over them with every style of paging.
+//! * [`earthdata`] — NASA's services: the CMR, Earthdata Login, data hosts and temporary S3 keys.
 //! * [`demo`] — small archives in the manner of Sentinel-2; the program `cube-testkit` writes and serves them.
 //!
 //! ```
@@ -30,6 +31,7 @@
 //! ```
 
 pub mod demo;
+pub mod earthdata;
 mod error;
 pub mod geography;
 pub mod scene;

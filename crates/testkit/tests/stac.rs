@@ -26,6 +26,7 @@ fn call(method: Method, path: &str, query: &[(&str, &str)], body: &Value) -> Cal
         method,
         path: path.into(),
         query: query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        headers: http::HeaderMap::new(),
         body: Bytes::from(if body.is_null() { String::new() } else { body.to_string() }),
     }
 }

@@ -51,7 +51,7 @@ class Day:
             sst.set_auto_maskandscale(False)
             sst[:] = self.counts()
             flag = file.createVariable("flag", "i1", ("time", "lat", "lon"), chunksizes=self.chunks)
-            flag[:] = self.number
+            flag[:] = self.number % 100
         return path
 
 

@@ -1,6 +1,6 @@
 //! Misbehaviour on demand: which requests are answered wrongly, and how.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,24 @@ pub enum Fault {
     Redirect {
         /// Absolute URL.
         location: String,
+    },
+    /// Answers with this instead of the content: a login page with status 200, for example, or another redirect than 302.
+    Answer {
+        /// Status.
+        status: u16,
+        /// Headers.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// Body.
+        #[serde(default)]
+        body: String,
+    },
+    /// Adds a header to the true answer, or replaces it.
+    Header {
+        /// Name.
+        name: String,
+        /// Value.
+        value: String,
     },
     /// Declares the whole length, sends `after` bytes of body, then resets the connection (RST).
     Reset {

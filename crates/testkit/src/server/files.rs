@@ -19,7 +19,7 @@ use super::Answer;
 
 /// What is served: files in memory first, then those of the folder.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(crate) struct Files {
     directory: Option<PathBuf>,
     memory: Mutex<BTreeMap<String, (Bytes, DateTime<Utc>)>>,
 }
@@ -38,16 +38,26 @@ enum Content {
 }
 
 impl Files {
-    pub(super) fn new(directory: Option<PathBuf>) -> Self {
+    pub(crate) fn new(directory: Option<PathBuf>) -> Self {
         Self { directory, memory: Mutex::default() }
     }
 
-    pub(super) fn put(&self, path: &str, bytes: Bytes) {
-        let path = path.trim_start_matches('/').to_owned();
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(path, (bytes, Utc::now()));
+    pub(crate) fn put(&self, path: &str, bytes: Bytes) {
+        self.put_at(path, bytes, Utc::now());
     }
 
-    pub(super) fn remove(&self, path: &str) {
+    /// A file in memory that was last changed then.
+    pub(crate) fn put_at(&self, path: &str, bytes: Bytes, modified: DateTime<Utc>) {
+        let path = path.trim_start_matches('/').to_owned();
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(path, (bytes, modified));
+    }
+
+    /// True if there is such a file.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.find(path).is_some()
+    }
+
+    pub(crate) fn remove(&self, path: &str) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(path.trim_start_matches('/'));
     }
 
@@ -66,7 +76,7 @@ impl Files {
     }
 
     /// Answers GET and HEAD. `etag` stands in for the true one; `whole` ignores any range.
-    pub(super) fn answer(&self, method: &Method, path: &str, headers: &HeaderMap, etag: Option<&str>, whole: bool) -> Answer {
+    pub(crate) fn answer(&self, method: &Method, path: &str, headers: &HeaderMap, etag: Option<&str>, whole: bool) -> Answer {
         if method != Method::GET && method != Method::HEAD {
             return Answer::empty(StatusCode::METHOD_NOT_ALLOWED);
         }
@@ -176,13 +186,16 @@ fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn content_type(path: &str) -> &'static str {
+pub(crate) fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("tif" | "tiff") => "image/tiff; application=geotiff; profile=cloud-optimized",
         Some("json") => "application/json",
         Some("geojson") => "application/geo+json",
         Some("parquet") => "application/vnd.apache.parquet",
         Some("html") => "text/html",
+        Some("nc" | "nc4") => "application/x-netcdf",
+        Some("h5" | "hdf5") => "application/x-hdf5",
+        Some("xml" | "dmrpp") => "application/xml",
         _ => "application/octet-stream",
     }
 }

@@ -63,7 +63,7 @@ impl Log {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         let mut at_once = self.at_once.lock().unwrap_or_else(PoisonError::into_inner);
         at_once.now += 1;
         at_once.most = at_once.most.max(at_once.now);
@@ -75,7 +75,7 @@ impl Log {
         self.at_once.lock().unwrap_or_else(PoisonError::into_inner).most
     }
 
-    pub(super) fn add(&self, record: Record) {
+    pub(crate) fn add(&self, record: Record) {
         self.at_once.lock().unwrap_or_else(PoisonError::into_inner).now -= 1;
         self.records_locked().push(record);
     }

@@ -15,7 +15,7 @@ pub use log::{Log, Record, Totals};
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,20 +23,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
 
 use crate::{Error, Result};
-use files::Files;
+pub(crate) use files::Files;
 use wire::{Ending, Reply, Wire};
 
 /// A part of the server that computes its answers, mounted under a path prefix.
 pub trait Service: Send + Sync + std::fmt::Debug {
     /// Answers one request.
     fn answer(&self, call: &Call) -> Answer;
+
+    /// Answers a request that steers or observes the service: it has neither faults nor a place in the log. `call.path` is the whole path.
+    fn control(&self, _call: &Call) -> Option<Answer> {
+        None
+    }
 }
 
 /// A request as a [`Service`] sees it.
@@ -52,8 +57,24 @@ pub struct Call {
     pub path: String,
     /// Query parameters in their order, decoded.
     pub query: Vec<(String, String)>,
+    /// Headers of the request.
+    pub headers: HeaderMap,
     /// Body of the request.
     pub body: Bytes,
+}
+
+impl Call {
+    /// Value of a header, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The first query parameter of a name.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Status, headers and body of an answer.
@@ -90,6 +111,27 @@ impl Answer {
         self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
     }
 
+    /// Replaces a header, or adds it; what HTTP does not allow is left out.
+    pub fn set(&mut self, name: &str, value: &str) {
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            self.headers.retain(|(known, _)| *known != name);
+            self.header(name, value);
+        }
+    }
+
+    /// With a header added, as [`Answer::header`] does.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
+        self.header(name, value);
+        self
+    }
+
+    /// The same answer with another body.
+    #[must_use]
+    pub(crate) fn with_body(&self, body: Bytes) -> Self {
+        Self { body, ..self.clone() }
+    }
+
     /// Status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -109,7 +151,10 @@ pub struct Builder {
     directory: Option<PathBuf>,
     memory: BTreeMap<String, Bytes>,
     services: Vec<(String, Arc<dyn Service>)>,
+    host: Option<Ipv4Addr>,
     port: u16,
+    log: Arc<Log>,
+    faults: Arc<Faults>,
 }
 
 impl Builder {
@@ -127,10 +172,33 @@ impl Builder {
         self
     }
 
-    /// Mounts a service under a prefix such as `/stac`.
+    /// Mounts a service under a prefix such as `/stac`; under an empty prefix it answers everything.
     #[must_use]
     pub fn service(mut self, prefix: &str, service: impl Service + 'static) -> Self {
-        self.services.push((format!("/{}", prefix.trim_matches('/')), Arc::new(service)));
+        let prefix = prefix.trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
+        self.services.push((prefix, Arc::new(service)));
+        self
+    }
+
+    /// Listens on another address of this machine than 127.0.0.1, so that a client sees another host (cookies do not tell ports apart).
+    #[must_use]
+    pub fn host(mut self, host: Ipv4Addr) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Writes to this log, which others can read too.
+    #[must_use]
+    pub fn log(mut self, log: Arc<Log>) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Obeys this plan of faults, which others can change too.
+    #[must_use]
+    pub fn faults(mut self, faults: Arc<Faults>) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -146,14 +214,15 @@ impl Builder {
     /// # Errors
     /// [`Error::Io`] if the port is taken or no threads can be made.
     pub fn start(self) -> Result<Server> {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).map_err(Error::io(format!("127.0.0.1:{}", self.port)))?;
-        let address = listener.local_addr().map_err(Error::io("127.0.0.1"))?;
+        let wanted = SocketAddr::from((self.host.unwrap_or(Ipv4Addr::LOCALHOST), self.port));
+        let listener = TcpListener::bind(wanted).map_err(Error::io(wanted.to_string()))?;
+        let address = listener.local_addr().map_err(Error::io(wanted.to_string()))?;
         listener.set_nonblocking(true).map_err(Error::io(address.to_string()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("testkit-server").enable_all().build();
         let runtime = runtime.map_err(Error::io(address.to_string()))?;
         let files = Files::new(self.directory);
         self.memory.into_iter().for_each(|(path, bytes)| files.put(&path, bytes));
-        let state = Arc::new(State { address, files, services: self.services, log: Log::default(), faults: Faults::default() });
+        let state = Arc::new(State { address, files, services: self.services, log: self.log, faults: self.faults });
         runtime.spawn(accept(listener, Arc::clone(&state)));
         Ok(Server { state, runtime: Some(runtime) })
     }
@@ -228,8 +297,8 @@ struct State {
     address: SocketAddr,
     files: Files,
     services: Vec<(String, Arc<dyn Service>)>,
-    log: Log,
-    faults: Faults,
+    log: Arc<Log>,
+    faults: Arc<Faults>,
 }
 
 impl State {
@@ -238,7 +307,7 @@ impl State {
     }
 
     /// The answer without faults that concern its way.
-    fn route(&self, call: &Call, headers: &http::HeaderMap, faults: &[Fault]) -> Answer {
+    fn route(&self, call: &Call, faults: &[Fault]) -> Answer {
         for (prefix, service) in &self.services {
             let below = call.path.strip_prefix(prefix.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'));
             if let Some(path) = below {
@@ -247,11 +316,14 @@ impl State {
             }
         }
         let etag = faults.iter().find_map(|fault| if let Fault::Etag { etag } = fault { Some(etag.as_str()) } else { None });
-        self.files.answer(&call.method, &call.path, headers, etag, faults.contains(&Fault::IgnoreRange))
+        self.files.answer(&call.method, &call.path, &call.headers, etag, faults.contains(&Fault::IgnoreRange))
     }
 
     /// Log and fault plan over HTTP.
     fn control(&self, call: &Call) -> Option<Answer> {
+        if let Some(answer) = self.services.iter().find_map(|(_, service)| service.control(call)) {
+            return Some(answer);
+        }
         match (&call.method, call.path.as_str()) {
             (&Method::GET, "/_log") => {
                 let mut summary = self.log.summary();
@@ -297,7 +369,8 @@ async fn handle(state: Arc<State>, abort: Arc<AtomicBool>, request: Request<Inco
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
     let root = state.url();
-    let call = Call { base: root.clone(), root, method: head.method, path: decode(head.uri.path(), false), query: parse_query(query), body };
+    let (path, query_pairs) = (decode(head.uri.path(), false), parse_query(query));
+    let call = Call { base: root.clone(), root, method: head.method, path, query: query_pairs, headers: head.headers, body };
     if let Some(answer) = state.control(&call) {
         return Ok(respond(&answer, &call.method, Ending::Complete, abort));
     }
@@ -308,9 +381,9 @@ async fn handle(state: Arc<State>, abort: Arc<AtomicBool>, request: Request<Inco
             tokio::time::sleep(Duration::from_millis(*millis)).await;
         }
     }
-    let mut answer = instead(&faults).unwrap_or_else(|| state.route(&call, &head.headers, &faults));
+    let mut answer = instead(&faults).unwrap_or_else(|| state.route(&call, &faults));
     let ending = if call.method == Method::HEAD { Ending::Complete } else { spoil(&mut answer, &faults) };
-    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers = call.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let headers: Vec<_> = headers.collect();
     state.log.add(Record {
         method: call.method.to_string(),
@@ -335,9 +408,11 @@ fn instead(faults: &[Fault]) -> Option<Answer> {
             }
             Some(answer)
         }
-        Fault::Redirect { location } => {
-            let mut answer = Answer::empty(StatusCode::FOUND);
-            answer.header(LOCATION, location);
+        Fault::Redirect { location } => Some(Answer::empty(StatusCode::FOUND).with(LOCATION, location)),
+        Fault::Answer { status, headers, body } => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::OK);
+            let mut answer = Answer::new(status, body.clone().into());
+            headers.iter().for_each(|(name, value)| answer.set(name, value));
             Some(answer)
         }
         _ => None,
@@ -357,6 +432,10 @@ fn spoil(answer: &mut Answer, faults: &[Fault]) -> Ending {
             Fault::Short { length } => {
                 answer.body.truncate(*length as usize);
                 answer.headers.retain(|(name, _)| name != CONTENT_LENGTH);
+                continue;
+            }
+            Fault::Header { name, value } => {
+                answer.set(name, value);
                 continue;
             }
             Fault::Reset { after } => (*after, Ending::Reset),
@@ -392,7 +471,7 @@ fn respond(answer: &Answer, method: &Method, ending: Ending, abort: Arc<AtomicBo
     response
 }
 
-fn parse_query(query: &str) -> Vec<(String, String)> {
+pub(crate) fn parse_query(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())

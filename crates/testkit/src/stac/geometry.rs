@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-type Point = (f64, f64);
+pub(crate) type Point = (f64, f64);
 
 /// A geometry taken apart.
-#[derive(Debug, Default, PartialEq)]
-struct Parts {
-    points: Vec<Point>,
-    lines: Vec<Vec<Point>>,
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Parts {
+    pub(crate) points: Vec<Point>,
+    pub(crate) lines: Vec<Vec<Point>>,
     /// Polygons as rings: the outer one and its holes.
-    polygons: Vec<Vec<Vec<Point>>>,
+    pub(crate) polygons: Vec<Vec<Vec<Point>>>,
 }
 
 /// True if the two geometries share a point. An error says which part is not GeoJSON.
@@ -67,7 +67,8 @@ fn point(value: &Value) -> Result<Point, String> {
 }
 
 impl Parts {
-    fn meets(&self, other: &Self) -> bool {
+    /// True if the two share a point.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
         let (mine, theirs) = (self.segments(), other.segments());
         mine.iter().any(|a| theirs.iter().any(|b| cross(*a, *b)))
             || self.vertices().any(|point| other.holds(point))
@@ -79,7 +80,7 @@ impl Parts {
         rings.flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1]))).chain(self.points.iter().map(|point| (*point, *point))).collect()
     }
 
-    fn vertices(&self) -> impl Iterator<Item = Point> {
+    pub(crate) fn vertices(&self) -> impl Iterator<Item = Point> {
         self.points.iter().chain(self.lines.iter().flatten()).chain(self.polygons.iter().flatten().flatten()).copied()
     }
 

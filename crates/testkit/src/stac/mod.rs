@@ -9,7 +9,7 @@
 
 mod cql2;
 mod cql2_text;
-mod geometry;
+pub(crate) mod geometry;
 mod item;
 mod search;
 mod time;

@@ -82,7 +82,15 @@ impl Fetcher {
                 Error::unsupported(format!("`{}` is of no format that can be read ({})", bare(&asset.href), known.join(", ")))
             })?;
             let bytes = self.sources.source(&asset.href).await?;
-            format.open_asset(bytes, asset).await
+            let Some(sidecar) = &asset.sidecar else { return format.open_asset(bytes, asset).await };
+            match self.sources.source(sidecar).await {
+                Ok(sidecar) => format.open_described(bytes, sidecar, asset).await,
+                // Offline, say: the file can speak for itself.
+                Err(error) => {
+                    tracing::warn!(sidecar = bare(sidecar), %error, "the sidecar cannot be reached: the file is read instead");
+                    format.open_asset(bytes, asset).await
+                }
+            }
         };
         cell.get_or_try_init(open).await.cloned()
     }

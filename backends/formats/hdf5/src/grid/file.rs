@@ -2,6 +2,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cube_backend::{ByteSource, Error, Kind, Result};
 use cube_manifest::{Granule, Origin, Variable};
+use object_store::ObjectStoreExt;
+
+use crate::dmrpp;
 
 /// The variables of a file by full path, without the slash before it: `lat`, `science/sst`.
 #[derive(Debug)]
@@ -21,6 +24,15 @@ impl File {
     pub(super) async fn read(source: &ByteSource) -> Result<Self> {
         let origin = Origin { url: Arc::clone(&source.name), size: None, etag: None, last_modified: None };
         crate::read(source, origin).await.map(Self::new)
+    }
+
+    /// From a DMR++ beside the file, which is not read.
+    pub(super) async fn described(source: &ByteSource, sidecar: &ByteSource) -> Result<Self> {
+        let xml = sidecar.store.get(&sidecar.path).await?.bytes().await?;
+        let location = dmrpp::Location { sidecar: sidecar.name.to_string(), data: Some(source.name.to_string()), size: None };
+        let parsed = tokio::task::spawn_blocking(move || dmrpp::read(&xml, &location).map(Self::new)).await;
+        let parsed = parsed.map_err(|e| Error::new(Kind::Unavailable, "reading a sidecar was stopped").with_source(e))?;
+        parsed.map_err(|e| Error::corrupt(format!("`{}` cannot be used", sidecar.name)).with_source(e))
     }
 
     fn new(granule: Granule) -> Self {

@@ -58,23 +58,47 @@ impl Format for Grids {
 
     async fn open_asset(&self, bytes: ByteSource, asset: &Asset) -> Result<Arc<dyn Image>> {
         let file = self.file(&bytes).await?;
-        let wanted = file.wanted(asset.variable.as_deref(), &bytes.name)?;
-        let plane = axes::plane(&bytes, &file, &wanted.path, asset.grid.as_ref()).await?;
-        Ok(Arc::new(layer(bytes, &file, wanted, plane)?))
+        image(bytes, &file, asset).await
+    }
+
+    async fn open_described(&self, bytes: ByteSource, sidecar: ByteSource, asset: &Asset) -> Result<Arc<dyn Image>> {
+        let described = async {
+            let file = self.described(&bytes, &sidecar).await?;
+            image(bytes.clone(), &file, asset).await
+        };
+        match described.await {
+            Ok(image) => Ok(image),
+            Err(error) => {
+                tracing::warn!(sidecar = %sidecar.name, %error, "the sidecar is not used: the file is read instead");
+                self.open_asset(bytes, asset).await
+            }
+        }
     }
 }
 
 impl Grids {
     async fn file(&self, bytes: &ByteSource) -> Result<Arc<File>> {
-        let cell = {
-            let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            if files.len() >= FILES && !files.contains_key(&bytes.name) {
-                files.clear();
-            }
-            Arc::clone(files.entry(Arc::clone(&bytes.name)).or_default())
-        };
-        cell.get_or_try_init(async || File::read(bytes).await.map(Arc::new)).await.cloned()
+        self.cell(&bytes.name).get_or_try_init(async || File::read(bytes).await.map(Arc::new)).await.cloned()
     }
+
+    /// The same from a sidecar.
+    async fn described(&self, bytes: &ByteSource, sidecar: &ByteSource) -> Result<Arc<File>> {
+        self.cell(&sidecar.name).get_or_try_init(async || File::described(bytes, sidecar).await.map(Arc::new)).await.cloned()
+    }
+
+    fn cell(&self, name: &Arc<str>) -> Shared {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.len() >= FILES && !files.contains_key(name) {
+            files.clear();
+        }
+        Arc::clone(files.entry(Arc::clone(name)).or_default())
+    }
+}
+
+async fn image(bytes: ByteSource, file: &File, asset: &Asset) -> Result<Arc<dyn Image>> {
+    let wanted = file.wanted(asset.variable.as_deref(), &bytes.name)?;
+    let plane = axes::plane(&bytes, file, &wanted.path, asset.grid.as_ref()).await?;
+    Ok(Arc::new(layer(bytes, file, wanted, plane)?))
 }
 
 fn layer(source: ByteSource, file: &File, wanted: Wanted, plane: axes::Plane) -> Result<Layer> {

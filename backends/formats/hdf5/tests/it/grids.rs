@@ -118,6 +118,60 @@ async fn every_convention_agrees_with_netcdf4_and_gdal() {
     assert!(layers.len() > 30);
 }
 
+async fn in_memory(name: &str, bytes: Vec<u8>) -> ByteSource {
+    let store = InMemory::new();
+    let place = object_store::path::Path::from("file");
+    store.put(&place, bytes.into()).await.unwrap();
+    ByteSource { store: Arc::new(store) as Arc<dyn ObjectStore>, path: place, name: name.into() }
+}
+
+/// What a DMR++ would say of `air.nc`: four contiguous variables, whose places h5py tells.
+fn described_air() -> String {
+    let variable = |kind: &str, name: &str, dims: &[&str], attributes: &[(&str, &str, &str)], place: (u64, u64)| {
+        let dims: String = dims.iter().map(|d| format!("<Dim name=\"/{d}\"/>")).collect();
+        let attributes: String =
+            attributes.iter().map(|(n, t, v)| format!("<Attribute name=\"{n}\" type=\"{t}\"><Value>{v}</Value></Attribute>")).collect();
+        let chunk = format!("<dmrpp:chunk offset=\"{}\" nBytes=\"{}\"/>", place.0, place.1);
+        format!("<{kind} name=\"{name}\">{dims}{attributes}<dmrpp:chunks fillValue=\"0\" byteOrder=\"LE\">{chunk}</dmrpp:chunks></{kind}>")
+    };
+    let variables = [
+        variable("Float32", "lat", &["lat"], &[("units", "String", "degrees_north")], (5179, 44)),
+        variable("Float32", "lon", &["lon"], &[("units", "String", "degrees_east")], (5223, 84)),
+        variable("Int16", "air", &["time", "lat", "lon"], &[("scale_factor", "Float64", "0.01")], (15419, 57_288)),
+    ];
+    let dimensions: String = [("lat", 11), ("lon", 21), ("time", 124)].map(|(n, s)| format!("<Dimension name=\"{n}\" size=\"{s}\"/>")).concat();
+    format!(
+        "<Dataset xmlns=\"http://xml.opendap.org/ns/DAP/4.0#\" xmlns:dmrpp=\"http://xml.opendap.org/dap/dmrpp/1.0.0#\" name=\"air.nc\" dmrpp:version=\"3.21.1\">{dimensions}{}</Dataset>",
+        variables.concat()
+    )
+}
+
+#[tokio::test]
+async fn a_sidecar_stands_for_the_header_and_changes_no_pixel() {
+    let Some(corpus) = corpus("hdf5/kerchunk") else { return };
+    let whole = std::fs::read(corpus.join("air.nc")).unwrap();
+    let asset = Asset { variable: Some("air.5".to_owned()), ..Asset::bare("") };
+    let expected = Grids::default().open_asset(in_memory("air.nc", whole.clone()).await, &asset).await.unwrap();
+    let plain = pixels(&*expected).await.unwrap();
+    let described = async |data: Vec<u8>, sidecar: &str| {
+        let sidecar = in_memory("air.nc.dmrpp", sidecar.into()).await;
+        Grids::default().open_described(in_memory("air.nc", data).await, sidecar, &asset).await
+    };
+    // A file whose header is gone is read by what its sidecar says, and by that alone.
+    let mut headless = whole.clone();
+    headless[..5179].fill(0);
+    assert!(Grids::default().open_asset(in_memory("air.nc", headless.clone()).await, &asset).await.is_err());
+    // A sidecar that is damaged, or knows nothing of the variable, is not used.
+    for (data, sidecar) in
+        [(headless.clone(), described_air()), (whole.clone(), "<Dataset".into()), (whole, described_air().replace("air\"", "wind\""))]
+    {
+        let image = described(data, &sidecar).await.unwrap();
+        assert_eq!((image.dtype(0), image.scaling(0), image.levels()), (expected.dtype(0), expected.scaling(0), expected.levels()));
+        assert!(pixels(&*image).await.unwrap() == plain);
+    }
+    assert!(described(headless, "<Dataset").await.is_err(), "neither can be read");
+}
+
 /// Each variable of each file of the corpus that has rows and columns: as netCDF4 and GDAL have it, or refused.
 #[tokio::test]
 async fn the_corpus_agrees_with_netcdf4_and_gdal() {

@@ -1,0 +1,153 @@
+//! One search, page by page.
+//!
+//! * The next page is asked for with the same parameters and the header `CMR-Search-After` of the page before.
+//! * The end is a page without that header, or an empty page. A page that is shorter than it could be is no end: CMR gives such pages in mid-stream.
+//! * CMR's pages are no snapshot. A granule that is published meanwhile may come or not; one that is withdrawn is announced and may not come. So the
+//!   number that came is held against the *smallest* number of hits that any page announced: fewer is an error, more is fine.
+//! * Pages of long records are made smaller, so that each has some ten megabytes at most.
+//! * A page that CMR did not finish in time (504, or a part of it with a flag) is thrown away and asked for again, half as large, twice at most.
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use crate::{
+    Error, Result,
+    page::{Concept, Page},
+    service::{Reply, Search, Service},
+};
+
+/// How often a page that takes too long is halved before that is an error.
+const HALVINGS: u32 = 2;
+/// By how much pages grow that begin small.
+const GROWTH: u64 = 4;
+/// A page that has more bytes than this is the last of its size: some records are ten times as long as others, and memory is to be bounded.
+const MOST_BYTES: usize = 12 << 20;
+
+/// How many records are asked for at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PageSize {
+    /// In the next page.
+    pub(crate) next: u64,
+    /// At most.
+    pub(crate) most: u64,
+}
+
+impl PageSize {
+    pub(crate) fn always(size: u64) -> Self {
+        Self { next: size, most: size }
+    }
+
+    fn halve(&mut self) {
+        self.next = (self.next / 2).max(1);
+        self.most = self.next;
+    }
+
+    fn grow(&mut self) {
+        self.next = (self.next * GROWTH).min(self.most);
+    }
+
+    /// After a page of so many records, which had so many bytes.
+    fn learn(&mut self, records: usize, bytes: usize) {
+        if bytes > MOST_BYTES {
+            self.most = self.most.min((records as u64).saturating_mul(MOST_BYTES as u64) / bytes as u64).max(1);
+            self.next = self.next.min(self.most);
+        }
+    }
+}
+
+/// Where one search is.
+#[derive(Debug)]
+pub(crate) struct Pager {
+    service: Service,
+    search: Search,
+    size: PageSize,
+    after: Option<HeaderValue>,
+    arrived: u64,
+    hits: Option<u64>,
+    ended: bool,
+}
+
+impl Pager {
+    pub(crate) fn new(service: Service, search: Search, size: PageSize) -> Self {
+        Self { service, search, size, after: None, arrived: 0, hits: None, ended: false }
+    }
+
+    /// How many records are asked for at once, as far as CMR could bear it.
+    pub(crate) fn size(&self) -> PageSize {
+        self.size
+    }
+
+    /// The next page, which is not empty; `None` at the end.
+    pub(crate) async fn next<C: Concept>(&mut self) -> Result<Option<Page<C>>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut halvings = 0;
+        let answer = loop {
+            match self.service.ask(&self.search, self.size.next, self.after.as_ref()).await? {
+                Reply::Page(answer) => break answer,
+                Reply::TimedOut { request_id } if halvings == HALVINGS || self.size.next == 1 => {
+                    return Err(Error::TimedOut { page_size: self.size.next, request_id });
+                }
+                Reply::TimedOut { request_id } => {
+                    tracing::warn!(page_size = self.size.next, request_id, "CMR ran out of time: the page is asked for again, half as large");
+                    halvings += 1;
+                    self.size.halve();
+                }
+            }
+        };
+        let bytes = answer.body.len();
+        let (page, stated) = split::<C>(answer.body).await?;
+        let hits = answer.hits.or(stated).ok_or_else(|| Error::Corrupt {
+            what: format!("the answer of CMR at `{}` does not say how many {}s there are", self.service.root(), C::NAME),
+            source: None,
+        })?;
+        let hits = self.hits.map_or(hits, |before| before.min(hits));
+        self.hits = Some(hits);
+        self.arrived += page.len() as u64;
+        let arrived = self.arrived;
+        if page.is_empty() || answer.after.is_none() {
+            self.ended = true;
+            if arrived < hits {
+                return Err(Error::Incomplete { hits, arrived, request_id: answer.request_id });
+            }
+            return Ok((!page.is_empty()).then_some(page));
+        }
+        if answer.after == self.after {
+            return Err(Error::Repeats { hits, arrived, request_id: answer.request_id });
+        }
+        self.after = answer.after;
+        self.size.grow();
+        self.size.learn(page.len(), bytes);
+        Ok(Some(page))
+    }
+}
+
+/// Finds the records of a page, on a thread for such work: a page may hold tens of megabytes.
+async fn split<C: Concept>(body: Bytes) -> Result<(Page<C>, Option<u64>)> {
+    tokio::task::spawn_blocking(move || Page::split(&body)).await.map_err(|_| Error::Stopped)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_grow_and_shrink_within_their_limit() {
+        let mut size = PageSize { next: 20, most: 2000 };
+        let mut steps = Vec::new();
+        for _ in 0..5 {
+            steps.push(size.next);
+            size.grow();
+        }
+        assert_eq!(steps, [20, 80, 320, 1280, 2000]);
+        size.learn(2000, 20 << 20);
+        assert_eq!(size, PageSize::always(1200));
+        size.learn(1200, 1 << 20);
+        assert_eq!(size, PageSize::always(1200), "short records make no page longer than it may be");
+        size.halve();
+        assert_eq!(size, PageSize::always(600));
+        size.learn(1, usize::MAX);
+        assert_eq!(size, PageSize::always(1));
+    }
+}

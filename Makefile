@@ -62,13 +62,15 @@ python-tests:
 	@$(step) 'build for the Python tests' cargo build --workspace --bins --tests
 	@$(step) 'pytest' .venv/bin/python -m pytest tests/python $(PYTEST_ARGS)
 
-bench: setup python ## Compare with odc-stac, VirtualiZarr and kerchunk in one run; results go to benches/results
+bench: setup python ## Compare with odc-stac, VirtualiZarr, kerchunk and earthaccess in one run; results go to benches/results
 	@cargo build --release -p cube-cli -p cube-testkit
 	@cargo build --release -p cube-format-hdf5 --example dmrpp_speed --example hdf5_scan
-	@.venv/bin/python -m pip install --quiet -r benches/virtual/requirements.txt
+	@cargo build --release -p cube-metadata --example to_stac
+	@.venv/bin/python -m pip install --quiet -r benches/virtual/requirements.txt -r benches/earthdata/requirements.txt
 	@.venv/bin/python benches/odc/bench.py
 	@.venv/bin/python benches/virtual/bench.py
 	@.venv/bin/python benches/virtual/hdf5_scan.py > benches/results/$$(date +%F)-hdf5-scan.json
+	@.venv/bin/python benches/earthdata/bench.py
 
 clean: ## Remove what was built, the demo and the Python environment
 	@rm -rf demo .venv

@@ -4,7 +4,25 @@ use serde_json::Value;
 
 use crate::support::{ROI, World, run, text};
 
-const COMMANDS: [&str; 9] = ["create", "load", "plan", "status", "patches", "preview", "gc", "index", "completions"];
+const COMMANDS: [&str; 17] = [
+    "create",
+    "load",
+    "plan",
+    "status",
+    "patches",
+    "preview",
+    "gc",
+    "index",
+    "virtualize",
+    "inspect",
+    "search",
+    "collections",
+    "describe",
+    "validate",
+    "convert",
+    "auth",
+    "completions",
+];
 
 fn anywhere(arguments: &[&str]) -> crate::support::Run {
     run(std::env::temp_dir().as_path(), arguments)
@@ -158,4 +176,55 @@ fn quiet_says_nothing_and_colour_is_asked_for() {
     let coloured = world.run(&["status", "absent", "--color", "always"]).exits(2);
     assert!(coloured.err.contains("\u{1b}[1;31merror:"), "{}", coloured.err);
     world.run(&["status", text(&world.path("cube")), "-vv"]).exits(0);
+}
+
+/// What a search says without asking anybody.
+#[test]
+fn queries_are_told_in_the_words_of_each_service() {
+    let asked = ["search", "-c", "HLSL30.v2.0", "--roi", "170,-20,-170,-10", "--toi", "2024-06-01", "--cloud-cover", "0,20", "--where", "sensor=OLI"];
+    let cmr = anywhere(&[&asked[..], &["--to-cmr", "--json"]].concat()).exits(0);
+    let pairs: Vec<(String, String)> = serde_json::from_value(cmr.json()).unwrap();
+    for (name, value) in [
+        ("short_name[]", "HLSL30"),
+        ("version[]", "2.0"),
+        ("bounding_box[]", "170,-20,-170,-10"),
+        ("temporal[]", "2024-06-01T00:00:00Z,2024-06-01T23:59:59.999Z"),
+        ("cloud_cover", "0,20"),
+        ("sensor[]", "OLI"),
+    ] {
+        assert!(pairs.contains(&(name.into(), value.into())), "{name} is not in {pairs:?}");
+    }
+    let stac = anywhere(&[&asked[..], &["--to-stac"]].concat()).exits(0);
+    assert_eq!(stac.json()["bbox"], serde_json::json!([170, -20, -170, -10]));
+    stac.says(&["sensor", "left out"]);
+    let url = anywhere(&["search", "--cmr", "https://cmr.example.test/search", "-c", "X", "--to-cmr"]).exits(0);
+    assert_eq!(url.out.trim(), "https://cmr.example.test/search/granules.umm_json?short_name%5B%5D=X");
+}
+
+#[test]
+fn all_mistakes_of_a_query_are_told_at_once() {
+    let wrong = anywhere(&["search", "--to-cmr", "-c", "C123456", "--cloud-cover", "200,10", "--day-night", "noon", "--where", "sensr=OLI"]).exits(2);
+    for word in ["C123456", "200", "noon", "sensr", "did you mean `sensor`", "hint:"] {
+        assert!(wrong.err.contains(word), "`{word}` is not in:\n{}", wrong.err);
+    }
+    assert!(wrong.out.is_empty());
+    anywhere(&["search", "--toi", "2024"]).exits(2).says(&["--cmr", "hint:"]);
+    anywhere(&["search", "--cmr", "HLSL30", "--toi", "2024"]).exits(2).says(&["HLSL30", "--cmr"]);
+    anywhere(&["virtualize", "--toi", "2024", "--out", "x", "a.nc"]).exits(2).says(&["--cmr", "hint:"]);
+    anywhere(&["auth", "s3"]).exits(2).says(&["--provider"]);
+}
+
+#[test]
+fn a_search_of_stac_is_counted_and_listed() {
+    let world = World::new();
+    let api = format!("{}/stac", world.server.url());
+    let count = world.run(&["search", "--stac", &api, "--toi", "2024-06-03", "--count", "--json"]).exits(0).json();
+    assert_eq!(count["count"], 2);
+    let found = world.run(&["search", "--stac", &api, "--filter", "id LIKE 'a-%'", "--json"]).exits(0).json();
+    let ids: Vec<&str> = found.as_array().unwrap().iter().map(|f| f["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["a-2024-06-03", "a-2024-06-08"]);
+    world.run(&["search", "--stac", &api, "--out", "found.parquet"]).exits(0).says(&["4 records"]);
+    let again = world.run(&["search", "--stac", "found.parquet", "--toi", "2024-06-08", "--format", "urls", "--assets", "red"]).exits(0);
+    assert_eq!(again.out.lines().count(), 2);
+    assert!(again.out.lines().all(|l| l.ends_with("/red.tif")), "{}", again.out);
 }

@@ -1,6 +1,8 @@
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
-use crate::commands::{completions, create, gc, index, inspect, load, patches, plan, preview, status, virtualize};
+use crate::commands::{
+    auth, collections, completions, convert, create, describe, gc, index, inspect, load, patches, plan, preview, search, status, validate, virtualize,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,6 +84,18 @@ pub(crate) enum Command {
     Virtualize(Box<virtualize::Arguments>),
     /// Show what is in one granule, and what of it can be virtual.
     Inspect(inspect::Arguments),
+    /// Find granules in NASA's CMR, or items in any STAC.
+    Search(Box<search::Arguments>),
+    /// Find collections in NASA's CMR, or in any STAC.
+    Collections(Box<collections::Arguments>),
+    /// Say what a collection is, and what files it has.
+    Describe(describe::Arguments),
+    /// Name everything that is wrong with a query.
+    Validate(validate::Arguments),
+    /// Turn records of CMR into STAC, or back.
+    Convert(convert::Arguments),
+    /// Log in to NASA's Earthdata, and what that gives.
+    Auth(auth::Arguments),
     /// Print a script that completes commands and options in your shell.
     Completions(completions::Arguments),
 }

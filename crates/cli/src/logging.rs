@@ -9,13 +9,13 @@ pub(crate) fn install(global: &Global, printer: &Printer) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => "off",
         (false, 0) => {
-            "cube_catalog_stac=warn,cube_engine=warn,cube_access=warn,cube_store=warn,cube_virtual=warn,cube_format_hdf5=warn,eocube=warn,off"
+            "cube_catalog_stac=warn,cube_catalog_cmr=warn,cube_geometry=warn,cube_engine=warn,cube_access=warn,cube_store=warn,cube_virtual=warn,cube_format_hdf5=warn,eocube=warn,off"
         }
         (false, 1) => {
-            "cube_core=info,cube_catalog_stac=info,cube_format_cog=info,cube_engine=info,cube_access=info,cube_store=info,cube_virtual=info,cube_format_hdf5=info,eocube=info,warn"
+            "cube_core=info,cube_catalog_stac=info,cube_catalog_cmr=info,cube_geometry=info,cube_format_cog=info,cube_engine=info,cube_access=info,cube_store=info,cube_virtual=info,cube_format_hdf5=info,eocube=info,warn"
         }
         (false, 2) => {
-            "cube_core=debug,cube_catalog_stac=debug,cube_format_cog=debug,cube_engine=debug,cube_access=debug,cube_store=debug,cube_virtual=debug,cube_format_hdf5=debug,eocube=debug,info"
+            "cube_core=debug,cube_catalog_stac=debug,cube_catalog_cmr=debug,cube_geometry=debug,cube_format_cog=debug,cube_engine=debug,cube_access=debug,cube_store=debug,cube_virtual=debug,cube_format_hdf5=debug,eocube=debug,info"
         }
         (false, _) => "trace",
     };

@@ -3,7 +3,9 @@
 //! `main` knows exit codes and nothing else; each command is a file under `commands/` that resolves its arguments and calls the
 //! library. Only [`printer`] and [`errors`] write to the terminal.
 
+mod access;
 mod args;
+mod asked;
 mod commands;
 mod errors;
 mod exit;
@@ -15,7 +17,10 @@ mod panic;
 mod picture;
 mod printer;
 mod progress;
+mod prompt;
 mod request;
+mod results;
+mod table;
 mod units;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use crate::{
 pub(crate) struct Printer {
     json: bool,
     quiet: bool,
+    verbose: bool,
     pub(crate) paint: Paint,
 }
 
@@ -25,7 +26,7 @@ impl Printer {
             Color::Never => false,
             Color::Auto => !global.no_color && io::stderr().is_terminal(),
         };
-        Self { json: global.json, quiet: global.quiet, paint: Paint(colored) }
+        Self { json: global.json, quiet: global.quiet, verbose: global.verbose > 0, paint: Paint(colored) }
     }
 
     /// What a command was asked for: the same facts as text or as JSON.
@@ -43,6 +44,18 @@ impl Printer {
     /// A text for the program that reads stdout, such as a script.
     pub(crate) fn raw(&self, text: &str) {
         out(&text.trim_end());
+    }
+
+    /// JSON for the program that reads stdout, whether or not facts are printed as JSON.
+    pub(crate) fn document<A: Serialize>(&self, document: &A) {
+        self.json(document);
+    }
+
+    /// Something by the way that few want to know: said with `-v`.
+    pub(crate) fn detail(&self, text: impl Display) {
+        if self.verbose {
+            self.line(text);
+        }
     }
 
     /// Something by the way, on stderr.
@@ -66,6 +79,11 @@ impl Printer {
     /// Whether a progress bar may be drawn.
     pub(crate) fn draws(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Whether facts are printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Whether to speak of progress at all.

@@ -4,18 +4,44 @@ use std::sync::Arc;
 
 use cube_access::Access;
 use cube_backend::{Catalog, Error, Format, Kind, Result};
+use cube_catalog_cmr::{CatalogOptions, CmrCatalog};
 use cube_catalog_stac::{StacCatalog, StacOptions};
 use cube_core::SourceSpec;
+use cube_metadata::AssetFilter;
+
+use crate::routed::Routed;
 
 /// Names of the catalogues, as specs write them.
-pub const CATALOGS: [&str; 1] = ["stac"];
+pub const CATALOGS: [&str; 2] = ["stac", "cmr"];
 
 /// Opens the catalogue that a source names. Patches carry `properties` beside the usual ones.
 pub async fn catalog(source: &SourceSpec, properties: &[String], access: &Access) -> Result<Arc<dyn Catalog>> {
-    match source.backend.as_str() {
-        "stac" => Ok(Arc::new(stac(source, properties, access).await?)),
-        other => Err(unknown(other)),
-    }
+    let catalog: Arc<dyn Catalog> = match source.backend.as_str() {
+        "stac" => Arc::new(stac(source, properties, access).await?),
+        "cmr" => Arc::new(cmr(source, properties, access)?),
+        other => return Err(unknown(other)),
+    };
+    Ok(Arc::new(Routed::new(catalog, asset_filter(source)?, access.clone())))
+}
+
+/// Opens CMR as a source.
+pub fn cmr(source: &SourceSpec, properties: &[String], access: &Access) -> Result<CmrCatalog> {
+    let options = CatalogOptions {
+        properties: properties.to_vec(),
+        provider: source.provider.clone(),
+        has_sidecars: source.sidecars,
+        ..CatalogOptions::default()
+    };
+    Ok(CmrCatalog::open(&source.url, access, options)?)
+}
+
+/// Which files of a source are wanted; all, when it does not say.
+pub fn asset_filter(source: &SourceSpec) -> Result<AssetFilter> {
+    let Some(given) = &source.assets else { return Ok(AssetFilter::all()) };
+    serde_json::from_value(given.clone()).map_err(|e| {
+        Error::new(Kind::Invalid, format!("`source.assets` cannot be understood: {e}"))
+            .with_hint("write `assets = \"B04,B05\"`, a list, or `assets = { include = [\"*.nc\"], exclude = [\"browse\"] }`")
+    })
 }
 
 /// Opens a source as STAC, whose items can be stored as they are.
@@ -26,6 +52,7 @@ pub async fn stac(source: &SourceSpec, properties: &[String], access: &Access) -
 
 /// Whether a source names a catalogue that there is.
 pub fn check(source: &SourceSpec) -> Result<()> {
+    asset_filter(source)?;
     if CATALOGS.contains(&source.backend.as_str()) { Ok(()) } else { Err(unknown(&source.backend)) }
 }
 

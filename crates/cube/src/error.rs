@@ -49,6 +49,21 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A region cannot be repaired or simplified.
+    #[error(transparent)]
+    Region(#[from] cube_geometry::Error),
+    /// Everything that is wrong with a query.
+    #[error(transparent)]
+    Query(#[from] cube_query::Invalid),
+    /// CMR does not answer, or not as it should.
+    #[error(transparent)]
+    Cmr(cube_catalog_cmr::Error),
+    /// A record of CMR or STAC that cannot be understood.
+    #[error(transparent)]
+    Metadata(#[from] cube_metadata::MetadataError),
+    /// A choice of files that cannot be understood.
+    #[error(transparent)]
+    Assets(#[from] cube_metadata::AssetFilterError),
     /// What was typed cannot be carried out.
     #[error("{message}")]
     Refused {
@@ -150,7 +165,7 @@ impl Error {
 
     /// What to type or do: what the layer that failed knows, else what its kind suggests.
     pub fn hint(&self) -> Option<String> {
-        self.own_hint().or_else(|| self.io_hint()).or_else(|| self.kind().map(by_kind)).or_else(|| {
+        self.own_hint().or_else(|| self.access_hint()).or_else(|| self.io_hint()).or_else(|| self.kind().map(by_kind)).or_else(|| {
             let usage = "`cube COMMAND --help` shows examples";
             self.is_usage().then(|| usage.to_owned())
         })
@@ -159,7 +174,14 @@ impl Error {
     /// Whether what was typed is wrong (as against the world): exit code 2.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Input(_) | Self::Option { .. } | Self::Spec { .. } | Self::Refused { .. } | Self::NeedsGdal { .. } => true,
+            Self::Input(_)
+            | Self::Option { .. }
+            | Self::Spec { .. }
+            | Self::Query(_)
+            | Self::Assets(_)
+            | Self::Region(_)
+            | Self::Refused { .. }
+            | Self::NeedsGdal { .. } => true,
             Self::Warp(e) => is_usage_of_warp(e),
             Self::Engine(cube_engine::Error::Warp(e)) => is_usage_of_warp(e),
             Self::Engine(cube_engine::Error::Store(e)) => is_usage_of_store(e),
@@ -167,6 +189,8 @@ impl Error {
             Self::Store(e) => is_usage_of_store(e),
             Self::Backend(e) => e.kind() == Kind::Invalid,
             Self::Access(e) => e.kind() == cube_access::Kind::Invalid,
+            Self::Cmr(e) => is_usage_of_cmr(e),
+            Self::Metadata(_) => false,
             Self::File { source, done, .. } => *done == "read" && source.kind() == io::ErrorKind::NotFound,
             Self::Virtual(e) => is_usage_of_virtual(e),
             Self::Sidecar { .. } | Self::Granules { .. } | Self::Misfit { .. } | Self::Strict { .. } | Self::Stopped | Self::Failed { .. } => false,
@@ -181,6 +205,11 @@ impl Error {
             Self::Backend(e) => e.hint().map(str::to_owned),
             Self::Access(e) => e.hint(),
             Self::Warp(e) => e.hint(),
+            Self::Query(e) => e.hint(),
+            Self::Region(e) => e.hint(),
+            Self::Cmr(e) => e.hint(),
+            Self::Assets(e) => e.hint().map(str::to_owned),
+            Self::Metadata(e) => e.hint().map(str::to_owned),
             Self::Refused { hint, .. } => hint.clone(),
             Self::NeedsGdal { instead, .. } => Some(format!("{instead}, or build the program with `--features gdal`")),
             Self::Virtual(e) => e.hint().map(str::to_owned),
@@ -208,6 +237,18 @@ impl Error {
         }
     }
 
+    /// What access says, wherever it stands among the causes: which login is missing, which page to open.
+    fn access_hint(&self) -> Option<String> {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = next {
+            if let Some(hint) = error.downcast_ref::<cube_access::Error>().and_then(cube_access::Error::hint) {
+                return Some(hint);
+            }
+            next = error.source();
+        }
+        None
+    }
+
     fn io_hint(&self) -> Option<String> {
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = next {
@@ -218,6 +259,22 @@ impl Error {
         }
         None
     }
+}
+
+impl From<cube_catalog_cmr::Error> for Error {
+    /// What is wrong with a query, or with the way to CMR, is told as it is elsewhere.
+    fn from(error: cube_catalog_cmr::Error) -> Self {
+        match error {
+            cube_catalog_cmr::Error::Query(invalid) => Self::Query(invalid),
+            cube_catalog_cmr::Error::Access(e) => Self::Access(e),
+            other => Self::Cmr(other),
+        }
+    }
+}
+
+fn is_usage_of_cmr(e: &cube_catalog_cmr::Error) -> bool {
+    use cube_catalog_cmr::Error as E;
+    matches!(e, E::Given { .. } | E::Refused { .. } | E::NotFound { .. } | E::Ambiguous { .. })
 }
 
 fn is_usage_of_warp(e: &cube_warp::Error) -> bool {

@@ -9,11 +9,15 @@ use std::path::Path;
 use cube_backend::PatchQuery;
 use cube_catalog_stac::write_index;
 use cube_core::{Crs, CubeSpec, Roi, Toi};
+use cube_query::{GranuleQuery, Query, StacItemQuery};
 use serde::Serialize;
 
 pub use folders::{FolderOptions, index_folders};
 
-use crate::{Environment, Result, builtin};
+use crate::{
+    Environment, Result, builtin,
+    search::{self, Asked, OutputFormat, SearchOptions, SearchRegion, SearchService, WriteOptions},
+};
 
 /// What an index holds.
 #[derive(Debug, Clone, Serialize)]
@@ -39,14 +43,14 @@ pub struct Skipped {
 
 /// Stores what the source of a spec has in a region and time, item by item as the source wrote them: `.parquet`, `.json` or `.ndjson`.
 pub async fn index_search(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, environment: &Environment) -> Result<Indexed> {
+    if spec.source.backend == "cmr" {
+        return index_cmr(spec, roi, toi, out, environment).await;
+    }
     let catalog = builtin::stac(&spec.source, &[], environment.access()).await?;
     cube_backend::Catalog::check(&catalog, &spec.source.collections).await?;
     let lonlat = Crs::wgs84();
     let (to, from) = (cube_warp::proj::transform(&roi.crs, &lonlat)?, cube_warp::proj::transform(&lonlat, &roi.crs)?);
-    let narrowed = match &spec.source.datetime {
-        Some(text) => Toi::parse(text)?.intersection(toi).unwrap_or_else(|| Toi::from_periods([])),
-        None => toi.clone(),
-    };
+    let narrowed = narrowed(spec, toi)?;
     let query = PatchQuery {
         collections: spec.source.collections.clone(),
         boxes: roi.lonlat_extents(to.as_ref(), from.as_ref())?,
@@ -55,9 +59,45 @@ pub async fn index_search(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, env
         filter: spec.source.filter.clone(),
         assets: Vec::new(),
     };
-    if query.periods.is_empty() {
-        return Err(crate::Error::refused("the source is narrowed by `datetime` to a time outside the one asked for", "ask for a time inside it"));
-    }
     let written = write_index(catalog.items(&query), out).await?;
     Ok(Indexed { path: out.display().to_string(), items: written.items, bytes: written.bytes, skipped: Vec::new() })
+}
+
+/// The time that is asked for, as far as the source has it.
+fn narrowed(spec: &CubeSpec, toi: &Toi) -> Result<Toi> {
+    let Some(text) = &spec.source.datetime else { return Ok(toi.clone()) };
+    match Toi::parse(text)?.intersection(toi) {
+        Some(both) if !both.periods().is_empty() => Ok(both),
+        _ => Err(crate::Error::refused("the source is narrowed by `datetime` to a time outside the one asked for", "ask for a time inside it")),
+    }
+}
+
+/// Stores granules of CMR as STAC items.
+async fn index_cmr(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, environment: &Environment) -> Result<Indexed> {
+    let source = &spec.source;
+    let mut conditions = StacItemQuery::new();
+    if !source.query.is_empty() {
+        let query: serde_json::Map<String, serde_json::Value> = source.query.clone().into_iter().collect();
+        conditions.query = Some(serde_json::Value::Object(query).into());
+    }
+    let query = GranuleQuery::new().with("collections", source.collections.as_slice()).with("provider", source.provider.as_deref());
+    let asked = Asked {
+        base: Some(Query::Items(conditions)),
+        query: query.temporal(narrowed(spec, toi)?),
+        filter: source.filter.clone(),
+        region: Some(SearchRegion::of_roi(roi, Some(SearchRegion::POINTS))?),
+        assets: Some(builtin::asset_filter(source)?).filter(|f| !f.is_all()),
+    };
+    let root = if source.url.is_empty() { search::CMR } else { source.url.as_str() };
+    let found = search::search(&SearchService::Cmr(root.to_owned()), &asked, &SearchOptions::default(), environment).await?;
+    let name = out.to_string_lossy().to_ascii_lowercase();
+    let records = if name.ends_with(".parquet") || name.ends_with(".geoparquet") {
+        search::write_parquet(found.records, out).await?.records
+    } else {
+        let lines = name.ends_with(".ndjson") || name.ends_with(".jsonl");
+        let format = if lines { OutputFormat::Items } else { OutputFormat::Stac };
+        search::write_file(found.records, format, &WriteOptions::default(), environment, out).await?.records
+    };
+    let bytes = std::fs::metadata(out).map_err(|e| crate::Error::unreadable(out, e))?.len();
+    Ok(Indexed { path: out.display().to_string(), items: usize::try_from(records).unwrap_or(usize::MAX), bytes, skipped: Vec::new() })
 }

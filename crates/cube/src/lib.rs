@@ -28,12 +28,15 @@ mod outline;
 mod pixels;
 mod preview;
 mod region;
+mod routed;
+pub mod search;
 mod spec;
 mod survey;
 mod tile;
 mod virtualize;
 
 pub use check::{Check, check};
+pub use cube_access as access;
 pub use cube_access::{Access, AccessOptions, Stats};
 pub use cube_backend::{Catalog, Format, Kind as BackendKind, PatchQuery};
 pub use cube_core::{
@@ -44,18 +47,20 @@ pub use cube_engine::{
     BandExplanation, Cancel, CatalogSource, Context, Event, Explanation, Failure, Limits, LoadOptions, Outcome, Planned, Preview, Progress, Quiet,
     Request, ResolveOptions, explain, load, plan, resolve, run_task, write_patch,
 };
+pub use cube_geometry as geometry;
+pub use cube_query as query;
 pub use cube_store::{Cube, Error as StoreError, GcReport, Kind as StoreKind, LedgerBlock, Location, SizeReport, Snapshot, State, Version};
 pub use environment::Environment;
 pub use error::{Error, Result};
 pub use index::{FolderOptions, Indexed, Skipped, index_folders, index_search};
 pub use outline::Outline;
 pub use preview::{Picture, PreviewOptions, preview};
-pub use region::read_roi;
+pub use region::{read_region, read_roi};
 pub use spec::{differences, read_spec};
 pub use survey::{BandStatus, GroupStatus, Runs, Status, status};
 pub use tile::{TileFile, TileTarget};
 pub use virtualize::{
     AddressChoice, Addresses, CombineAttributes, CombineOptions, Compare, Coordinates, FailedGranule, Fate, GranuleOrder, Groups, Inspected,
     InspectedVariable, Join, LoadVariables, Mismatch, OnMismatch, OutputOptions, ReadFrom, RefusalReason, RefusedVariable, Repair, Sidecars,
-    VirtualArray, VirtualEvent, VirtualFormat, VirtualProgress, VirtualizeOptions, Virtualized, inspect, virtualize,
+    VirtualArray, VirtualEvent, VirtualFormat, VirtualProgress, VirtualizeOptions, Virtualized, inspect, virtualize, virtualize_found,
 };

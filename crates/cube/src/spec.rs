@@ -18,7 +18,10 @@ pub fn read_spec(path: impl AsRef<Path>) -> Result<CubeSpec> {
     let mut spec = parse(&text, format).map_err(|source| Error::Spec { path: path.display().to_string(), source })?;
     let absolute = std::path::absolute(path).map_err(|e| Error::unreadable(path, e))?;
     let folder = absolute.parent().unwrap_or_else(|| Path::new("/"));
-    spec.source.url = from_folder(&spec.source.url, folder);
+    // CMR has a root, never a file.
+    if spec.source.backend != "cmr" {
+        spec.source.url = from_folder(&spec.source.url, folder);
+    }
     spec.grid.like = spec.grid.like.map(|like| from_folder(&like, folder));
     Ok(spec)
 }

@@ -8,7 +8,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde_json::Value;
 
 use crate::{
-    api::Api,
+    api::{Api, ItemPages},
     collection_file::{self, Content},
     document::{Head, Nature},
     found::{self, ItemStream, Pages},
@@ -113,6 +113,24 @@ impl StacCatalog {
             Ok((pages, wanted)) => found::items(pages, wanted),
             Err(e) => stream::once(async { Err(e) }).boxed(),
         }
+    }
+
+    /// What an API answers to a body of `/search`, page by page and not filtered again; `None` where there is no API, whose items
+    /// [`Self::items`] finds.
+    pub fn answers(&self, mut body: serde_json::Map<String, Value>) -> Option<ItemPages> {
+        let Source::Api(api, collection) = &self.source else { return None };
+        if let Some(id) = collection
+            && !body.contains_key("collections")
+        {
+            body.insert("collections".into(), serde_json::json!([id]));
+        }
+        Some(Arc::clone(api).answers(body))
+    }
+
+    /// Whether an API filters by CQL2, and whether it understands the `query` extension; `None` where there is no API.
+    pub fn understands(&self) -> Option<(bool, bool)> {
+        let Source::Api(api, _) = &self.source else { return None };
+        Some((api.filters(), api.queries()))
     }
 
     /// Pages of items; `whole` when the items themselves are wanted.

@@ -103,6 +103,11 @@ impl Item {
         &self.0
     }
 
+    /// The whole item.
+    pub fn into_json(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// One of its properties, unless it is null.
     pub fn property(&self, name: &str) -> Option<&Value> {
         self.0.get("properties")?.get(name).filter(|v| !v.is_null())

@@ -37,10 +37,13 @@ mod time;
 mod walk;
 mod wanted;
 
+pub use api::{ItemPage, ItemPages};
 pub use catalog::{StacCatalog, StacOptions};
+pub use filter::cql2_json;
 pub use found::ItemStream;
 pub use http::{Http, Reply, Request};
 pub use index::{Written, write_index};
 pub use item::Item;
 pub use naming::{FileName, Naming, Taken, read_name};
 pub use raster::{RasterBand, RasterFile, RasterScene, item_from_rasters};
+pub use wanted::ItemFilter;

@@ -88,3 +88,25 @@ impl Wanted {
 fn overlaps(p: &Period, start: Option<cube_core::TimeValue>, end: Option<cube_core::TimeValue>) -> bool {
     p.end.zip(start).is_none_or(|(e, s)| s < e) && p.start.zip(end).is_none_or(|(s, e)| s <= e)
 }
+
+/// The filters of a query, to be held against items that come from elsewhere.
+#[derive(Debug, Clone)]
+pub struct ItemFilter(Wanted);
+
+impl ItemFilter {
+    /// Reads the filters of a query.
+    ///
+    /// # Errors
+    /// A filter that is not CQL2, or uses what cannot be evaluated here, by name.
+    pub fn new(query: &PatchQuery) -> Result<Self> {
+        Wanted::new(query, &[], false).map(Self)
+    }
+
+    /// Whether an item fulfils them all.
+    ///
+    /// # Errors
+    /// An item with a time that cannot be read.
+    pub fn admits(&self, item: &Item) -> Result<bool> {
+        Ok(self.0.admit(item)?.is_some())
+    }
+}

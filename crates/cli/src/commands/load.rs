@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::create::Created;
 use crate::{
+    access::{AccessFlags, ProviderFlag},
     exit::Exit,
     interrupt,
     printer::Printer,
@@ -64,6 +65,10 @@ pub(crate) struct Arguments {
     huge: bool,
     #[command(flatten)]
     workers: Workers,
+    #[command(flatten)]
+    pub(crate) access: AccessFlags,
+    #[command(flatten)]
+    pub(crate) provider: ProviderFlag,
     /// Write the tile: just the array that was asked for, as NAME.tif or NAME.zarr.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,

@@ -1,7 +1,11 @@
 //! One file per command: its arguments, and `run`, which resolves them, calls the library and answers.
 
+pub(crate) mod auth;
+pub(crate) mod collections;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod create;
+pub(crate) mod describe;
 pub(crate) mod gc;
 pub(crate) mod index;
 pub(crate) mod inspect;
@@ -9,18 +13,22 @@ pub(crate) mod load;
 pub(crate) mod patches;
 pub(crate) mod plan;
 pub(crate) mod preview;
+pub(crate) mod search;
 pub(crate) mod status;
+pub(crate) mod validate;
 pub(crate) mod virtualize;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use eocube::{Environment, Error, Result};
+use eocube::{Access, AccessOptions, Environment, Error, Result};
 use tokio::runtime::Runtime;
 
 use crate::{
+    access::Overrides,
     args::{Cli, Command},
     exit::Exit,
     printer::Printer,
+    prompt::Terminal,
 };
 
 /// How long threads are waited for at the end.
@@ -34,7 +42,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Error::failed("the program cannot start its threads", e))?;
     let exit = runtime.block_on(async {
-        let environment = Environment::from_env()?;
+        let environment = environment(&cli.command)?;
         match cli.command {
             Command::Create(arguments) => create::run(&arguments, &environment, printer).await,
             Command::Load(arguments) => load::run(&arguments, &environment, printer).await,
@@ -46,11 +54,35 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
             Command::Index(arguments) => index::run(&arguments, &environment, printer).await,
             Command::Virtualize(arguments) => virtualize::run(&arguments, &environment, printer).await,
             Command::Inspect(arguments) => inspect::run(&arguments, &environment, printer).await,
+            Command::Search(arguments) => search::run(&arguments, &environment, printer).await,
+            Command::Collections(arguments) => collections::run(&arguments, &environment, printer).await,
+            Command::Describe(arguments) => describe::run(&arguments, &environment, printer).await,
+            Command::Convert(arguments) => convert::run(&arguments, &environment, printer).await,
+            Command::Auth(arguments) => auth::run(&arguments, &environment, printer).await,
+            Command::Validate(arguments) => validate::run(&arguments, &environment, printer).await,
             Command::Completions(arguments) => Ok(completions::run(&arguments, printer)),
         }
     });
     settle(runtime);
     exit
+}
+
+/// What a command has of the world: what the environment says, and over it what was typed.
+fn environment(command: &Command) -> Result<Environment> {
+    let overrides = match command {
+        Command::Auth(arguments) => arguments.overrides(),
+        Command::Load(arguments) => {
+            Overrides { flags: arguments.access.clone(), provider: arguments.provider.provider.clone(), ..Overrides::default() }
+        }
+        Command::Search(arguments) => Overrides { flags: arguments.access.clone(), ..Overrides::default() },
+        Command::Virtualize(arguments) => arguments.overrides(),
+        _ => Overrides::default(),
+    };
+    let mut options = overrides.over(AccessOptions::from_env()?)?;
+    if matches!(command, Command::Auth(arguments) if arguments.may_ask()) {
+        options.earthdata.prompt = Some(Arc::new(Terminal));
+    }
+    Ok(Environment::new(Access::new(options)?))
 }
 
 /// Waits for every thread before the process ends: PROJ is taken down with the process, and a thread that still computes coordinates, or

@@ -8,10 +8,14 @@ use clap::{Args, ValueEnum};
 use eocube::{
     AddressChoice, Addresses, Cancel, CombineAttributes, CombineOptions, Compare, Coordinates, Environment, Error, GranuleOrder, Groups, Join,
     LoadVariables, OnMismatch, OutputOptions, RefusalReason, Repair, Result, Sidecars, VirtualArray, VirtualFormat, VirtualizeOptions, Virtualized,
+    search::{self, Asked, Found, SearchOptions},
 };
 use serde::Serialize;
 
+use super::search::report;
 use crate::{
+    access::{AccessFlags, Overrides, Which},
+    asked::{AssetFlags, CmrUrl, QueryFlags, ServiceFlags},
     exit::Exit,
     granules::Reporter,
     interrupt,
@@ -31,6 +35,8 @@ Examples:
   # One group of HDF5 files; the whole tree
   cube virtualize a.h5 b.h5 --out grids --concat-dim time --group /science/grids
   cube virtualize a.h5 --out tree --tree
+  # Straight from a search
+  cube virtualize --cmr -c MUR-JPL-L4-GLOB-v4.1 --toi 2024-06 --roi 5,40,12,45 --out sst --concat-dim time
   # One more granule; granules that are there already are passed over
   cube virtualize 'data/*.nc' --out sst --append time
 
@@ -45,8 +51,16 @@ usage; 3 written without the granules that --skip-failed left out.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Granules: files, URLs (http, https, s3), quoted patterns, @list.txt (one a line), files of STAC items.
-    #[arg(value_name = "INPUT", required = true)]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["cmr", "stac"], conflicts_with_all = ["cmr", "stac"])]
     inputs: Vec<String>,
+    #[command(flatten)]
+    service: ServiceFlags,
+    #[command(flatten)]
+    cmr_url: CmrUrl,
+    #[command(flatten)]
+    query: QueryFlags,
+    #[command(flatten)]
+    files: AssetFlags,
     /// The store: NAME.json or NAME.parquet for Kerchunk references, any other path or s3:// URL for Icechunk.
     #[arg(long, value_name = "STORE")]
     out: String,
@@ -114,10 +128,8 @@ pub(crate) struct Arguments {
     /// Whether DMR++ sidecars are read: where they are found beside granules, only they, or never.
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Addresses")]
     dmrpp: Dmrpp,
-    /// Which address of a granule is referred to, where items name two: in the object store (direct), over HTTP (indirect), or the
-    /// first when there are keys for S3 (auto).
-    #[arg(long, value_name = "WHICH", default_value = "auto", help_heading = "Addresses")]
-    access: Access,
+    #[command(flatten)]
+    access: AccessFlags,
     /// Refer to another prefix than the files were read from; may be repeated.
     #[arg(long, value_names = ["FROM", "TO"], num_args = 2, help_heading = "Addresses")]
     rewrite_prefix: Vec<String>,
@@ -189,13 +201,6 @@ pub(crate) enum Dmrpp {
     Never,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Access {
-    Direct,
-    Indirect,
-    Auto,
-}
-
 impl From<Dmrpp> for Sidecars {
     fn from(when: Dmrpp) -> Self {
         match when {
@@ -207,12 +212,34 @@ impl From<Dmrpp> for Sidecars {
 }
 
 impl Arguments {
+    /// What is typed of access; the provider of the search is whose keys open unknown buckets, too.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides { flags: self.access.clone(), provider: self.query.provider.first().cloned(), ..Overrides::default() }
+    }
+
+    /// The search that names the granules; `None` when they are named themselves.
+    async fn search(&self, environment: &Environment, printer: &Printer) -> Result<Option<Found>> {
+        let Some(service) = self.service.named(&self.cmr_url) else {
+            if self.query.is_empty() || self.inputs.is_empty() {
+                return Ok(None);
+            }
+            return Err(Error::refused(
+                "conditions of a search are given, and no service is named",
+                "add --cmr or --stac URL instead of naming files",
+            ));
+        };
+        let asked = Asked { assets: self.files.filter()?, ..self.query.understand(environment).await? };
+        let found = search::search(&service, &asked, &SearchOptions::default(), environment).await?;
+        report(&found.changes, printer);
+        Ok(Some(found))
+    }
+
     fn options(&self) -> Result<VirtualizeOptions> {
         Ok(VirtualizeOptions {
-            access: match self.access {
-                Access::Direct => AddressChoice::Direct,
-                Access::Indirect => AddressChoice::Indirect,
-                Access::Auto => AddressChoice::Auto,
+            access: match self.access.access {
+                Some(Which::Direct) => AddressChoice::Direct,
+                Some(Which::Indirect) => AddressChoice::Indirect,
+                Some(Which::Auto) | None => AddressChoice::Auto,
             },
             asset: self.asset.clone(),
             sidecars: self.dmrpp.into(),
@@ -300,7 +327,10 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     let options = arguments.options()?;
     let (cancel, reporter) = (Cancel::default(), Reporter::new(printer));
     interrupt::listen(cancel.clone(), printer.clone(), "stopping: nothing will be written (Ctrl-C again stops at once)");
-    let done = eocube::virtualize(&arguments.inputs, &arguments.out, &options, environment, &reporter, &cancel).await;
+    let done = match arguments.search(environment, printer).await? {
+        Some(found) => eocube::virtualize_found(found.records, &arguments.out, &options, environment, &reporter, &cancel).await,
+        None => eocube::virtualize(&arguments.inputs, &arguments.out, &options, environment, &reporter, &cancel).await,
+    };
     reporter.finish();
     let done = done?;
     warn(&done, printer);

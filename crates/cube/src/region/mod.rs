@@ -6,15 +6,17 @@ mod ogr;
 use std::path::Path;
 
 use cube_core::{Crs, Roi};
+use cube_geometry::{Region, Repaired};
 
 use crate::{Environment, Error, Result};
 
 /// Vector files that GDAL reads.
 const VECTOR: [&str; 9] = ["shp", "gpkg", "kml", "kmz", "fgb", "gml", "gpx", "zip", "parquet"];
 const GEOJSON: [&str; 2] = ["geojson", "json"];
+const WKT: [&str; 1] = ["wkt"];
 const RASTER: [&str; 3] = ["tif", "tiff", "vrt"];
 
-/// Reads a region: `west,south,east,north`, WKT, GeoJSON as text or in a file, `@file.tif` (the grid of a raster, also by URL), or a
+/// Reads a region: `west,south,east,north`, WKT or GeoJSON as text or in a file, `@file.tif` (the grid of a raster, also by URL), or a
 /// Shapefile, GeoPackage, KML or other vector file (with the feature `gdal`).
 ///
 /// `crs` is what the coordinates are in, where the text or file does not say; longitude and latitude when absent.
@@ -33,11 +35,44 @@ pub async fn read_roi(text: &str, crs: Option<Crs>, environment: &Environment) -
     if !path.exists() {
         return Err(Error::unreadable(path, std::io::ErrorKind::NotFound.into()));
     }
-    if GEOJSON.contains(&extension.as_str()) { of_geojson(path, crs) } else { of_vector(path, crs) }
+    match extension.as_str() {
+        "wkt" => Roi::from_wkt(&read_text(path)?, crs).map_err(|e| Error::option("--roi", e)),
+        known if GEOJSON.contains(&known) => of_geojson(path, crs),
+        _ => of_vector(path, crs),
+    }
+}
+
+/// Reads a region to search with: whatever [`read_roi`] reads, in longitude and latitude, repaired, with the steps of the repair.
+///
+/// Several features are one region. What a service is asked with is then [`cube_geometry::simplify_containing`] of it, and what of the
+/// answer is meant says [`Region::intersects`]. Text in WKT also answers what reading it left out (heights, unclosed rings).
+pub async fn read_region(text: &str, crs: Option<Crs>, environment: &Environment) -> Result<Repaired> {
+    let roi = read_roi(text, crs, environment).await?;
+    let lonlat = Crs::wgs84();
+    let (to, from) = (cube_warp::proj::transform(&roi.crs, &lonlat)?, cube_warp::proj::transform(&lonlat, &roi.crs)?);
+    let mut repaired = Region::of_roi(&roi, to.as_ref(), from.as_ref())?;
+    if let Some(wkt) = wkt_of(text.trim())? {
+        let seen = cube_geometry::steps_of_wkt(&wkt);
+        repaired.steps.splice(0..0, seen);
+    }
+    Ok(repaired)
+}
+
+/// The well-known text that was given, or that the file holds.
+fn wkt_of(text: &str) -> Result<Option<String>> {
+    match extension_of_file(text).as_deref() {
+        Some("wkt") => read_text(Path::new(text)).map(Some),
+        Some(_) => Ok(None),
+        None => Ok((text.contains('(') && !text.starts_with(['{', '@'])).then(|| text.to_owned())),
+    }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| Error::unreadable(path, e))
 }
 
 fn of_geojson(path: &Path, crs: Option<Crs>) -> Result<Roi> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::unreadable(path, e))?;
+    let text = read_text(path)?;
     let value = serde_json::from_str(&text).map_err(|e| Error::failed(format!("`{}` is not valid JSON", path.display()), e))?;
     Roi::from_geojson(&value, crs).map_err(|e| Error::option("--roi", e))
 }
@@ -67,21 +102,9 @@ fn extension_of_file(text: &str) -> Option<String> {
         return None;
     }
     let extension = Path::new(text).extension()?.to_str()?.to_ascii_lowercase();
-    let known = [&VECTOR[..], &GEOJSON, &RASTER].concat().contains(&extension.as_str());
+    let known = [&VECTOR[..], &GEOJSON, &WKT, &RASTER].concat().contains(&extension.as_str());
     (known || (Path::new(text).is_file() && extension.parse::<u64>().is_err())).then_some(extension)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_told_from_text() {
-        for (text, extension) in [("a.geojson", Some("geojson")), ("dir/b.SHP", Some("shp")), ("x.tif", Some("tif"))] {
-            assert_eq!(extension_of_file(text).as_deref(), extension, "{text}");
-        }
-        for text in ["10.5,46.5,11.5,47.5", "POINT (10.5 46.5)", "{\"type\": \"Point\"}", "", "eleven", "-10.1 46 11 47.25"] {
-            assert_eq!(extension_of_file(text), None, "{text}");
-        }
-    }
-}
+mod tests;

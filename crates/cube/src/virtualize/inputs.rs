@@ -9,7 +9,7 @@ use cube_access::{Access, public_name};
 use futures::TryStreamExt;
 
 use super::items;
-use crate::{Error, Result};
+use crate::{Error, Result, search::RecordStream};
 
 /// Suffixes of sidecars, the longer one first because the shorter is its end.
 pub(super) const SIDECARS: [&str; 2] = [".dap.dmrpp", ".dmrpp"];
@@ -21,9 +21,28 @@ pub enum AddressChoice {
     Direct,
     /// The one over HTTP.
     Indirect,
-    /// The one in the object store when there are keys for S3 in the environment, else that over HTTP.
+    /// The one in the object store when there are keys for S3 in the environment, or this program runs beside NASA's buckets; else that over HTTP.
     #[default]
     Auto,
+}
+
+/// Chooses among the addresses of a file.
+#[derive(Debug)]
+pub(super) struct Chooser<'a> {
+    pub(super) wanted: AddressChoice,
+    pub(super) access: &'a Access,
+}
+
+impl Chooser<'_> {
+    /// One of two addresses of the same file.
+    pub(super) async fn choose(&self, s3: String, other: String) -> Result<String> {
+        match self.wanted {
+            AddressChoice::Direct => Ok(s3),
+            AddressChoice::Indirect => Ok(other),
+            AddressChoice::Auto if self.access.store_options().access_key_id.is_some() => Ok(s3),
+            AddressChoice::Auto => Ok(self.access.choose(&other, &[s3]).await?.href),
+        }
+    }
 }
 
 /// How inputs are understood.
@@ -83,6 +102,22 @@ impl Inputs {
         Ok(inputs)
     }
 
+    /// The granules that a search finds, each once.
+    ///
+    /// # Errors
+    /// Nothing is found; a record without data, or with several files of it; those of the search.
+    pub(super) async fn found(mut records: RecordStream, options: &InputOptions, access: &Access) -> Result<Self> {
+        let mut inputs = Self::default();
+        let chooser = Chooser { wanted: options.access, access };
+        while let Some(record) = records.try_next().await? {
+            inputs.add(items::of_record(record.item()?, options.asset.as_deref(), &chooser).await?);
+        }
+        if inputs.granules.is_empty() {
+            return Err(Error::refused("the search finds no granule", "see what there is with `cube search` and the same options"));
+        }
+        Ok(inputs)
+    }
+
     async fn name(&mut self, text: &str, options: &InputOptions, access: &Access) -> Result<()> {
         let is_pattern = text.contains(['*', '?', '[']);
         match (local_path(text)?, text.split_once("://").map(|(scheme, _)| scheme)) {
@@ -102,12 +137,7 @@ impl Inputs {
     }
 
     async fn items(&mut self, text: &str, options: &InputOptions, access: &Access) -> Result<()> {
-        let direct = match options.access {
-            AddressChoice::Direct => true,
-            AddressChoice::Indirect => false,
-            AddressChoice::Auto => access.store_options().access_key_id.is_some(),
-        };
-        for input in items::read(text, options.asset.as_deref(), direct, access).await? {
+        for input in items::read(text, options.asset.as_deref(), &Chooser { wanted: options.access, access }).await? {
             self.add(input);
         }
         Ok(())

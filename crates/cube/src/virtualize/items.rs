@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use cube_access::{Access, public_name};
+use cube_access::public_name;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::inputs::{Input, data_of};
+use super::inputs::{Chooser, Input, data_of};
 use crate::{Error, Result};
 
 const DATA_ENDINGS: [&str; 11] = [".nc", ".nc4", ".nc3", ".cdf", ".h5", ".hdf5", ".he5", ".hdf", ".tif", ".tiff", ".gtiff"];
@@ -51,8 +51,8 @@ struct Alternate {
 }
 
 /// The granules of an item, an item collection or lines of items.
-pub(super) async fn read(place: &str, asset: Option<&str>, direct: bool, access: &Access) -> Result<Vec<Input>> {
-    let bytes = access.read(place).await?;
+pub(super) async fn read(place: &str, asset: Option<&str>, chooser: &Chooser<'_>) -> Result<Vec<Input>> {
+    let bytes = chooser.access.read(place).await?;
     let name = public_name(place);
     if is_references(&bytes) {
         let data = super::inputs::local_path(place)?.map_or_else(|| place.to_owned(), |path| path.display().to_string());
@@ -64,7 +64,17 @@ pub(super) async fn read(place: &str, asset: Option<&str>, direct: bool, access:
     if items.is_empty() {
         return Err(Error::refused(format!("`{name}` holds no item"), "check the search that made it"));
     }
-    items.iter().map(|item| granule(item, &name, place, asset, direct)).collect()
+    let mut inputs = Vec::with_capacity(items.len());
+    for item in &items {
+        inputs.push(granule(item, &name, place, asset, chooser).await?);
+    }
+    Ok(inputs)
+}
+
+/// The granule of one item.
+pub(super) async fn of_record(item: &serde_json::Map<String, Value>, asset: Option<&str>, chooser: &Chooser<'_>) -> Result<Input> {
+    let item: Item = serde_json::from_value(Value::Object(item.clone())).map_err(|e| Error::failed("a record is not a STAC item", e))?;
+    granule(&item, "the search", "", asset, chooser).await
 }
 
 /// Whether it is a document of Kerchunk references, version 0 or 1, judged by its first keys: it may be large.
@@ -105,12 +115,15 @@ impl Addresses {
         place.get_or_insert_with(|| href.to_owned());
     }
 
-    fn choose(self, direct: bool) -> Option<String> {
-        if direct { self.s3.or(self.other) } else { self.other.or(self.s3) }
+    async fn choose(self, chooser: &Chooser<'_>) -> Result<Option<String>> {
+        match (self.s3, self.other) {
+            (Some(s3), Some(other)) => chooser.choose(s3, other).await.map(Some),
+            (one, other) => Ok(one.or(other)),
+        }
     }
 }
 
-fn granule(item: &Item, collection: &str, place: &str, wanted: Option<&str>, direct: bool) -> Result<Input> {
+async fn granule(item: &Item, collection: &str, place: &str, wanted: Option<&str>, chooser: &Chooser<'_>) -> Result<Input> {
     let keys = || item.assets.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     if let Some(key) = wanted
         && !item.assets.contains_key(key)
@@ -139,7 +152,10 @@ fn granule(item: &Item, collection: &str, place: &str, wanted: Option<&str>, dir
     }
     let Some((name, addresses)) = files.into_iter().next() else {
         // A sidecar alone says which file it describes.
-        let sidecar = sidecars.into_values().next().and_then(|s| s.choose(direct));
+        let sidecar = match sidecars.into_values().next() {
+            Some(addresses) => addresses.choose(chooser).await?,
+            None => None,
+        };
         let none = || {
             let message = format!("the item `{}` of `{collection}` has no netCDF, HDF5 or TIFF file", item.id);
             Error::refused(
@@ -149,7 +165,11 @@ fn granule(item: &Item, collection: &str, place: &str, wanted: Option<&str>, dir
         };
         return sidecar.map(|sidecar| Input { data: None, sidecar: Some(sidecar) }).ok_or_else(none);
     };
-    Ok(Input { data: addresses.choose(direct), sidecar: sidecars.remove(&name).and_then(|s| s.choose(direct)) })
+    let sidecar = match sidecars.remove(&name) {
+        Some(beside) => beside.choose(chooser).await?,
+        None => None,
+    };
+    Ok(Input { data: addresses.choose(chooser).await?, sidecar })
 }
 
 fn is_data(asset: &Asset) -> bool {
@@ -188,11 +208,14 @@ fn resolved(href: &str, place: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::inputs::AddressChoice, *};
 
     fn one(item: Value, asset: Option<&str>, direct: bool) -> Result<Input> {
         let items = parse(item.to_string().as_bytes()).expect("an item");
-        granule(&items[0], "items.json", "/data/items.json", asset, direct)
+        let access = cube_access::Access::new(cube_access::AccessOptions::default()).expect("access");
+        let wanted = if direct { AddressChoice::Direct } else { AddressChoice::Indirect };
+        let chooser = Chooser { wanted, access: &access };
+        futures::executor::block_on(granule(&items[0], "items.json", "/data/items.json", asset, &chooser))
     }
 
     fn input(data: &str, sidecar: Option<&str>) -> Input {

@@ -27,7 +27,7 @@ use cube_virtual::{
 };
 use futures::{StreamExt, stream};
 
-use crate::{Cancel, Environment, Error, Result};
+use crate::{Cancel, Environment, Error, Result, search::RecordStream};
 
 pub use cube_manifest::Reason as RefusalReason;
 pub use cube_virtual::{
@@ -114,19 +114,51 @@ pub async fn virtualize(
     progress: &dyn VirtualProgress,
     cancel: &Cancel,
 ) -> Result<Virtualized> {
+    virtualize_all(GranulesFrom::Named(named), store, options, environment, progress, cancel).await
+}
+
+/// As [`virtualize`], of granules that a search finds. They are all known before the first is read; each is one record of it.
+///
+/// # Errors
+/// As [`virtualize`], and those of the search.
+pub async fn virtualize_found(
+    found: RecordStream,
+    store: &str,
+    options: &VirtualizeOptions,
+    environment: &Environment,
+    progress: &dyn VirtualProgress,
+    cancel: &Cancel,
+) -> Result<Virtualized> {
+    virtualize_all(GranulesFrom::Found(found), store, options, environment, progress, cancel).await
+}
+
+/// Where granules come from.
+enum GranulesFrom<'a> {
+    Named(&'a [String]),
+    Found(RecordStream),
+}
+
+async fn virtualize_all(
+    granules: GranulesFrom<'_>,
+    store: &str,
+    options: &VirtualizeOptions,
+    environment: &Environment,
+    progress: &dyn VirtualProgress,
+    cancel: &Cancel,
+) -> Result<Virtualized> {
     let cancelled = async {
         while !cancel.is_cancelled() {
             tokio::time::sleep(PATIENCE).await;
         }
     };
     tokio::select! {
-        done = run(named, store, options, environment, progress) => done,
+        done = run(granules, store, options, environment, progress) => done,
         () = cancelled => Err(Error::Stopped),
     }
 }
 
 async fn run(
-    named: &[String],
+    granules: GranulesFrom<'_>,
     store: &str,
     options: &VirtualizeOptions,
     environment: &Environment,
@@ -134,7 +166,10 @@ async fn run(
 ) -> Result<Virtualized> {
     let output = Output::open(store, &options.output, environment).await?;
     let input_options = InputOptions { access: options.access, asset: options.asset.clone() };
-    let mut inputs = Inputs::read(named, &input_options, environment.access()).await?;
+    let mut inputs = match granules {
+        GranulesFrom::Named(named) => Inputs::read(named, &input_options, environment.access()).await?,
+        GranulesFrom::Found(found) => Inputs::found(found, &input_options, environment.access()).await?,
+    };
     let mut report = Report::new(&output, std::mem::take(&mut inputs.twice));
     let existing = if options.output.append { Some(output.existing().await?) } else { None };
     if let Some(existing) = &existing {

@@ -14,8 +14,11 @@ use std::{
 };
 
 use cube_backend::{Error, Kind, PatchQuery, Result};
-use futures::{StreamExt, stream};
-use serde_json::Value;
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::{
@@ -30,6 +33,18 @@ use request::{Search, Sent};
 
 /// Pages smaller than this are not asked for, however a server complains.
 const SMALLEST_PAGE: usize = 10;
+
+/// One page of what a STAC API answers, as it answers.
+#[derive(Debug, Clone)]
+pub struct ItemPage {
+    /// How many items there are in all, where the service says so.
+    pub matched: Option<u64>,
+    /// The items of this page.
+    pub items: Vec<Item>,
+}
+
+/// Pages as they come.
+pub type ItemPages = BoxStream<'static, Result<ItemPage>>;
 
 /// A STAC API, known from its landing page.
 #[derive(Debug)]
@@ -76,6 +91,17 @@ impl Api {
     /// Whether the server filters by CQL2.
     pub(crate) fn filters(&self) -> bool {
         self.filters
+    }
+
+    /// Whether the server understands the `query` extension.
+    pub(crate) fn queries(&self) -> bool {
+        self.queries
+    }
+
+    /// What the server answers to a body of `/search`.
+    pub(crate) fn answers(self: Arc<Self>, body: Map<String, Value>) -> ItemPages {
+        let state = Paging { api: self, searches: vec![Search::verbatim(body)].into_iter(), current: None };
+        stream::try_unfold(state, |mut s| async move { Ok(s.next_page().await?.map(|page| (page, s))) }).boxed()
     }
 
     /// Refuses collections that do not exist, and names some that do.
@@ -150,6 +176,10 @@ struct Current {
 
 impl Paging {
     async fn next(&mut self) -> Result<Option<Vec<Item>>> {
+        Ok(self.next_page().await?.map(|page| page.items))
+    }
+
+    async fn next_page(&mut self) -> Result<Option<ItemPage>> {
         if self.current.is_none() {
             let Some(search) = self.searches.next() else { return Ok(None) };
             let request = self.first(&search)?;
@@ -170,7 +200,7 @@ impl Paging {
             current.next = next;
             self.current = Some(current);
         }
-        Ok(Some(items))
+        Ok(Some(ItemPage { matched: paging::matched(&page), items }))
     }
 
     fn first(&self, search: &Search) -> Result<Request> {

@@ -22,6 +22,12 @@ pub(super) fn next(page: &Map<String, Value>, original: &Request, current: &Requ
     }
 }
 
+/// How many items there are in all, as services of several versions say it.
+pub(super) fn matched(page: &Map<String, Value>) -> Option<u64> {
+    let stated = page.get("numberMatched").or_else(|| ["context", "search:metadata"].iter().find_map(|n| page.get(*n)?.get("matched")));
+    stated.and_then(Value::as_u64)
+}
+
 fn follow(link: &Link, original: &Request, current: &Request, own: &[(String, String)]) -> Result<Request> {
     let merge = link.merge.unwrap_or(false);
     let url = as_secure(&Location::parse(&current.url)?.join(&link.href), &original.url);

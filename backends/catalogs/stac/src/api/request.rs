@@ -22,6 +22,8 @@ pub(super) struct Search {
     period: Option<Period>,
     query: Map<String, Value>,
     filter: Option<Filter>,
+    /// Members of the body that are sent as they are.
+    more: Map<String, Value>,
 }
 
 #[derive(Debug, Clone)]
@@ -54,8 +56,21 @@ impl Search {
         let periods: Vec<Option<Period>> = if query.periods.is_empty() { vec![None] } else { query.periods.iter().copied().map(Some).collect() };
         let both = areas.iter().flat_map(|a| periods.iter().map(move |p| (*a, *p)));
         Ok(both
-            .map(|(area, period)| Self { collections: query.collections.clone(), area, period, query: query_part.clone(), filter: filter.clone() })
+            .map(|(area, period)| Self {
+                collections: query.collections.clone(),
+                area,
+                period,
+                query: query_part.clone(),
+                filter: filter.clone(),
+                more: Map::new(),
+            })
             .collect())
+    }
+
+    /// A search whose body somebody else has written; the size of its pages is not its own.
+    pub(super) fn verbatim(mut body: Map<String, Value>) -> Self {
+        body.remove("limit");
+        Self { collections: Vec::new(), area: None, period: None, query: Map::new(), filter: None, more: body }
     }
 
     pub(super) fn request(&self, url: &str, headers: &[(String, String)], limit: usize, sent: Sent) -> Result<Request> {
@@ -70,6 +85,7 @@ impl Search {
 
     fn body(&self, limit: usize) -> Value {
         let mut body = Map::from_iter([("limit".to_owned(), json!(limit))]);
+        body.extend(self.more.clone());
         if !self.collections.is_empty() {
             body.insert("collections".into(), json!(self.collections));
         }
@@ -99,6 +115,7 @@ impl Search {
             for (name, value) in body.iter().collect::<std::collections::BTreeMap<_, _>>() {
                 let text = match value {
                     Value::String(s) => s.clone(),
+                    Value::Array(keys) if name == "sortby" => keys.iter().map(sort_key).collect::<Vec<_>>().join(","),
                     Value::Array(list) => list.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect::<Vec<_>>().join(","),
                     other => other.to_string(),
                 };
@@ -108,4 +125,10 @@ impl Search {
         drop(pairs);
         Ok(url.into())
     }
+}
+
+/// `+field` or `-field`, as it stands in a URL.
+fn sort_key(key: &Value) -> String {
+    let descending = key.get("direction").and_then(Value::as_str).is_some_and(|d| d.eq_ignore_ascii_case("desc"));
+    format!("{}{}", if descending { '-' } else { '+' }, key.get("field").and_then(Value::as_str).unwrap_or_default())
 }

@@ -113,6 +113,14 @@ pub(crate) fn to_json(e: &Expr) -> Value {
     json::write(e)
 }
 
+/// A filter as CQL2 JSON, whether it is a text or JSON.
+///
+/// # Errors
+/// What is not CQL2, or is not understood here, by name.
+pub fn cql2_json(filter: &Value) -> Result<Value> {
+    parse(filter).map(|e| to_json(&e))
+}
+
 fn invalid(what: impl std::fmt::Display) -> Error {
     Error::new(Kind::Invalid, format!("the filter cannot be understood: {what}"))
         .with_hint("write for example `eo:cloud_cover < 20 AND platform = 'sentinel-2a'`, or the same as CQL2 JSON")

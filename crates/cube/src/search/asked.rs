@@ -1,0 +1,179 @@
+//! What is asked: a query of a file, what was named beside it, a region; put together for the service that is asked.
+
+use cube_metadata::AssetFilter;
+use cube_query::{Change, Converted, GranuleQuery, Query, Service, StacItemQuery};
+use serde_json::{Value, json};
+
+use super::SearchRegion;
+use crate::{Environment, Error, Result};
+
+/// A question to a catalogue, in the words of no service.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// A query that was written down.
+    pub base: Option<Query>,
+    /// What is asked beside it: lists are added to those of `base`, single values replace them.
+    pub query: GranuleQuery,
+    /// A condition in CQL2, as text or JSON, that must hold too.
+    pub filter: Option<Value>,
+    /// Where.
+    pub region: Option<SearchRegion>,
+    /// Which files of the results are wanted; results that have none of them are left out.
+    pub assets: Option<AssetFilter>,
+}
+
+impl Asked {
+    /// The question in CMR's words, and what became of parts that CMR has no words for.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once; a filter that is not CQL2; a query for collections.
+    pub fn for_cmr(&self) -> Result<Converted<GranuleQuery>> {
+        let mut changes = Vec::new();
+        let base = match &self.base {
+            None => GranuleQuery::new(),
+            Some(Query::Granules(query)) => query.clone(),
+            Some(Query::Items(query)) => keep(GranuleQuery::from_stac(query), &mut changes),
+            Some(Query::Collections(_)) => return Err(of_collections()),
+        };
+        let mut query = join(base, &self.query);
+        if let Some(filter) = &self.filter {
+            let as_search = StacItemQuery::new().with("filter", cube_catalog_stac::cql2_json(filter)?);
+            query = join(query, &keep(GranuleQuery::from_stac(&as_search), &mut changes));
+        }
+        if let Some(region) = &self.region {
+            let told = region.told(Service::Cmr)?;
+            query = told.ask(query);
+            changes.splice(0..0, told.changes);
+        }
+        let problems: Vec<_> = query.validate_for(Service::Cmr);
+        let wrong: Vec<_> = problems.into_iter().filter(|p| p.kind == cube_query::ProblemKind::Wrong).collect();
+        if !wrong.is_empty() {
+            return Err(cube_query::Invalid(wrong).into());
+        }
+        Ok(Converted { value: query, changes })
+    }
+
+    /// The question in the words of a STAC service, and what became of parts that it has no words for.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once; a filter that is not CQL2; a query for collections.
+    pub fn for_stac(&self, service: Service) -> Result<Converted<StacItemQuery>> {
+        let told = self.region.as_ref().map(|region| region.told(service)).transpose()?;
+        let region = |query: GranuleQuery| match &told {
+            Some(told) => told.ask(query),
+            None => query,
+        };
+        let mut out = match &self.base {
+            None => region(self.query.clone()).to_stac_for(service)?,
+            Some(Query::Granules(base)) => region(join(base.clone(), &self.query)).to_stac_for(service)?,
+            Some(Query::Items(base)) => {
+                let mut added = region(self.query.clone()).to_stac_for(service)?;
+                let base = base.to_stac_for(service)?;
+                added.value = over(base.value, &added.value);
+                added.changes.splice(0..0, base.changes);
+                added
+            }
+            Some(Query::Collections(_)) => return Err(of_collections()),
+        };
+        if let Some(filter) = &self.filter {
+            let all: Vec<Value> = out.value.filter.take().map(|f| f.0).into_iter().chain([filter.clone()]).collect();
+            let mut with_filter = StacItemQuery { filter: joined(&all)?.map(Into::into), ..out.value }.to_stac_for(service)?;
+            with_filter.changes.retain(|c| c.field == "filter" || c.field == "query");
+            with_filter.changes.splice(0..0, out.changes);
+            out = with_filter;
+        }
+        out.changes.splice(0..0, told.into_iter().flat_map(|t| t.changes));
+        Ok(out)
+    }
+
+    /// What of the question may be left to this side, in STAC's words. CMR is told everything that has a name of its own, so only conditions on
+    /// properties are left of it.
+    pub(super) fn left_over(&self, service: Service) -> Result<StacItemQuery> {
+        if service != Service::Cmr {
+            let all = self.for_stac(Service::Stac)?.value;
+            return Ok(StacItemQuery { collections: Vec::new(), bbox: None, intersects: None, ..all });
+        }
+        let mut all = StacItemQuery::new();
+        if let Some(Query::Items(base)) = &self.base {
+            (all.query, all.filter) = (base.query.clone(), base.filter.clone());
+        }
+        let filters: Vec<Value> = all.filter.take().map(|f| f.0).into_iter().chain(self.filter.clone()).collect();
+        all.filter = joined(&filters)?.map(Into::into);
+        Ok(all)
+    }
+
+    /// How many results are wanted.
+    pub fn limit(&self) -> Option<u64> {
+        self.query.limit.or(match &self.base {
+            Some(Query::Granules(q)) => q.limit,
+            Some(Query::Items(q)) => q.max_items,
+            _ => None,
+        })
+    }
+}
+
+/// All of some filters as one, in CQL2 JSON.
+fn joined(filters: &[Value]) -> Result<Option<Value>> {
+    let mut all: Vec<Value> = filters.iter().map(cube_catalog_stac::cql2_json).collect::<cube_backend::Result<_>>()?;
+    Ok(if all.len() > 1 { Some(json!({"op": "and", "args": all})) } else { all.pop() })
+}
+
+fn of_collections() -> Error {
+    Error::refused("the query is one for collections", "give it to `cube collections --query`")
+}
+
+fn keep<T>(converted: Converted<T>, changes: &mut Vec<Change>) -> T {
+    changes.extend(converted.changes);
+    converted.value
+}
+
+/// One query with the fields of another given to it.
+fn join(base: GranuleQuery, more: &GranuleQuery) -> GranuleQuery {
+    let fields = serde_json::to_value(more).unwrap_or_default();
+    fields.as_object().into_iter().flatten().fold(base, |query, (field, value)| query.with(field, value.clone()))
+}
+
+fn over(base: StacItemQuery, more: &StacItemQuery) -> StacItemQuery {
+    let both = match (&base.filter, &more.filter) {
+        (Some(a), Some(b)) => Some(json!({"op": "and", "args": [a.0, b.0]})),
+        _ => None,
+    };
+    let fields = serde_json::to_value(more).unwrap_or_default();
+    let joined = fields.as_object().into_iter().flatten().fold(base, |query, (field, value)| query.with(field, value.clone()));
+    match both {
+        Some(filter) => joined.with("filter", filter),
+        None => joined,
+    }
+}
+
+/// Reads a query from a file or URL: JSON, or TOML or YAML by its name.
+///
+/// # Errors
+/// A file that cannot be read, is no object, or names a `type` that does not exist. What is wrong with its fields is found by `validate`.
+pub async fn read_query(name: &str, environment: &Environment) -> Result<Query> {
+    if !name.contains("://") && !std::path::Path::new(name).exists() {
+        return Err(Error::unreadable(name.as_ref(), std::io::ErrorKind::NotFound.into()));
+    }
+    let bytes = environment.access().read(name).await?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lower = name.to_ascii_lowercase();
+    let failed = |problem: String| {
+        Error::refused(
+            format!("`{}` is not a query: {problem}", cube_access::public_name(name)),
+            "write for example {\"collections\": [\"HLSL30.v2.0\"], \"temporal\": \"2024-06\"}",
+        )
+    };
+    let value: Value = if lower.ends_with(".toml") {
+        toml::from_str::<toml::Table>(&text)
+            .map_err(|e| failed(e.to_string()))
+            .and_then(|t| serde_json::to_value(t).map_err(|e| failed(e.to_string())))?
+    } else if lower.ends_with(".yaml") || lower.ends_with(".yml") {
+        serde_yaml_ng::from_str(&text).map_err(|e| failed(e.to_string()))?
+    } else {
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| failed(e.to_string()))?
+    };
+    if !value.is_object() {
+        return Err(failed("it is not an object of fields".into()));
+    }
+    serde_json::from_value(value).map_err(|e| failed(e.to_string()))
+}

@@ -1,0 +1,68 @@
+//! CSV (RFC 4180).
+
+use serde_json::Value;
+
+use super::{FACTS, Writer, fields};
+use crate::{Result, search::Record};
+
+#[derive(Debug)]
+pub(super) struct Rows {
+    fields: Vec<String>,
+}
+
+impl Rows {
+    pub(super) fn new(given: &[String]) -> Self {
+        let facts = || FACTS.iter().map(|f| (*f).to_owned()).chain(["west", "south", "east", "north", "href"].map(str::to_owned)).collect();
+        Self { fields: if given.is_empty() { facts() } else { given.to_vec() } }
+    }
+}
+
+impl Writer for Rows {
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        row(self.fields.iter().map(|f| Value::from(f.as_str())), out);
+    }
+
+    fn add(&mut self, record: &Record, out: &mut Vec<u8>) -> Result<()> {
+        let found = fields(record, &self.fields)?;
+        let corners = corners(record)?;
+        let files = record.facts()?.files;
+        let values = self.fields.iter().map(|name| match name.as_str() {
+            "west" => corners[0].clone(),
+            "south" => corners[1].clone(),
+            "east" => corners[2].clone(),
+            "north" => corners[3].clone(),
+            "href" => files.iter().find(|f| f.is_data()).map_or(Value::Null, |f| f.href.as_str().into()),
+            name => found.get(name).cloned().unwrap_or(Value::Null),
+        });
+        row(values, out);
+        Ok(())
+    }
+}
+
+/// West, south, east, north.
+fn corners(record: &Record) -> Result<[Value; 4]> {
+    let bbox = record.item()?.get("bbox").and_then(Value::as_array).cloned().unwrap_or_default();
+    Ok(match &bbox[..] {
+        [w, s, e, n] | [w, s, _, e, n, _] => [w, s, e, n].map(Clone::clone),
+        _ => [const { Value::Null }; 4],
+    })
+}
+
+fn row(values: impl Iterator<Item = Value>, out: &mut Vec<u8>) {
+    for (i, value) in values.enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        let text = match value {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        if text.contains(['"', ',', '\n', '\r']) {
+            out.extend_from_slice(format!("\"{}\"", text.replace('"', "\"\"")).as_bytes());
+        } else {
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}

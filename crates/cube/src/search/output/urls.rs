@@ -1,0 +1,55 @@
+//! Addresses, one a line: for `wget`, `cube virtualize @list.txt`, and other programs.
+
+use cube_access::Access;
+use futures::{StreamExt, TryStreamExt};
+
+use super::Writer;
+use crate::{
+    Result,
+    search::{FileFacts, Record, RecordStream},
+};
+
+/// Records whose addresses are looked for at once.
+const AT_ONCE: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct Urls;
+
+impl Writer for Urls {
+    fn add(&mut self, record: &Record, out: &mut Vec<u8>) -> Result<()> {
+        let mut line = |address: &str| {
+            out.extend_from_slice(address.as_bytes());
+            out.push(b'\n');
+        };
+        match record.addresses() {
+            Some(chosen) => chosen.iter().for_each(|address| line(address)),
+            None => record.facts()?.files.iter().filter(|f| f.is_data()).for_each(|file| line(&file.href)),
+        }
+        Ok(())
+    }
+}
+
+/// Records that know the addresses of their data files, as `access` chooses them.
+pub(super) fn routed(records: RecordStream, access: &Access) -> RecordStream {
+    let access = access.clone();
+    let routed = move |mut record: Record| {
+        let access = access.clone();
+        async move {
+            let mut addresses = Vec::new();
+            for file in record.facts()?.files.into_iter().filter(FileFacts::is_data) {
+                addresses.push(address(file, &access).await?);
+            }
+            record.set_addresses(addresses);
+            Ok(record)
+        }
+    };
+    records.map_ok(routed).try_buffered(AT_ONCE).boxed()
+}
+
+async fn address(file: FileFacts, access: &Access) -> Result<String> {
+    match file.s3 {
+        Some(s3) if s3 == file.href => Ok(s3),
+        Some(s3) => Ok(access.choose(&file.href, &[s3]).await?.href),
+        None => Ok(file.href),
+    }
+}

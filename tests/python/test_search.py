@@ -1,0 +1,371 @@
+"""Searching any STAC and CMR: what other programs make of the results, of the queries, and of converted records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import geopandas
+import pandas
+import pystac
+import pystac_client
+import pytest
+import requests
+import shapely
+from support.earthdata import Earthdata
+from support.programs import DONE, FAILED, USAGE, Program
+
+JUNE = ("--toi", "2024-06")
+# Touches some of the twelve scenes of the demo, not all.
+CORNER = "12.9,46.5,13.4,46.8"
+
+
+@pytest.fixture(scope="module")
+def api(serve, demo_archive) -> str:
+    return serve(demo_archive).stac
+
+
+@pytest.fixture(scope="module")
+def nasa(testkit, tmp_path_factory) -> Iterator[Earthdata]:
+    work = tmp_path_factory.mktemp("nasa")
+    earthdata = Earthdata.start(testkit, work, "--archive", work / "archive", "--granules", "300")
+    yield earthdata
+    earthdata.stop()
+
+
+@pytest.fixture
+def client(cube, nasa, tmp_path) -> Program:
+    return cube.with_environment(**nasa.environment(tmp_path))
+
+
+def items(cube: Program, *arguments: object) -> list[dict]:
+    return [json.loads(line) for line in cube.run("search", *arguments, "--format", "items").stdout.splitlines()]
+
+
+def ids(found: list[dict]) -> list[str]:
+    return sorted(item["id"] for item in found)
+
+
+def assert_valid(document: dict) -> None:
+    """By the schema of STAC itself. Those of extensions lie on the web."""
+    kind = pystac.Collection if document["type"] == "Collection" else pystac.Item
+    kind.from_dict({**document, "stac_extensions": []}, migrate=False).validate()
+
+
+# The forms of results
+
+
+def test_item_collections_are_read_by_pystac(cube, api):
+    found = json.loads(cube.run("search", "--stac", api, *JUNE, "--format", "stac").stdout)
+    collection = pystac.ItemCollection.from_dict(found)
+    assert len(collection) == found["numberMatched"] == 12
+    for item in found["features"]:
+        assert_valid(item)
+
+
+def test_granules_of_cmr_are_valid_items(client):
+    for version in ("1.1.0", "1.0.0"):
+        found = json.loads(client.run("search", "--cmr", "-c", "HLSS30", "--format", "stac", "--stac-version", version).stdout)
+        assert {item["stac_version"] for item in found["features"]} == {version}
+        for item in found["features"]:
+            assert_valid(item)
+
+
+def test_geoparquet_opens_in_geopandas(cube, api, client, tmp_path):
+    for search in (["--stac", api], ["--cmr", "-c", "HLSS30"]):
+        path = tmp_path / "found.parquet"
+        client.run("search", *search, *JUNE, "--out", path)
+        frame = geopandas.read_parquet(path)
+        found = items(client, *search, *JUNE)
+        assert sorted(frame["id"]) == ids(found)
+        by_id = {item["id"]: shapely.from_geojson(json.dumps(item["geometry"])) for item in found}
+        assert all(shapely.equals_exact(row.geometry, by_id[row.id], 1e-12, normalize=True) for row in frame.itertuples())
+        assert str(frame["datetime"].dtype).startswith("datetime64")
+
+
+def test_geojson_has_the_fields_that_were_asked_for(client):
+    fields = "id,cloud_cover,eo:cloud_cover,assets.B04.href,umm.GranuleUR,meta.provider-id"
+    text = client.run("search", "--cmr", "-c", "HLSS30", "--format", "geojson", "--fields", fields).stdout
+    frame = geopandas.read_file(io.StringIO(text))
+    assert list(frame["id"]) == list(frame["umm.GranuleUR"]) and set(frame["meta.provider-id"]) == {"LPCLOUD"}
+    assert (frame["cloud_cover"] == frame["eo:cloud_cover"]).all()
+    assert frame["assets.B04.href"].str.endswith(".B04.tif").all()
+    assert frame.geometry.is_valid.all()
+
+
+def test_csv_opens_in_pandas(cube, api):
+    text = cube.run("search", "--stac", api, *JUNE, "--format", "csv").stdout
+    frame = pandas.read_csv(io.StringIO(text), parse_dates=["start", "end"])
+    assert len(frame) == 12 and frame["start"].dt.month.eq(6).all()
+    assert (frame["west"] < frame["east"]).all() and frame["href"].str.startswith("http").all()
+    some = cube.run("search", "--stac", api, *JUNE, "--format", "csv", "--fields", "id,platform,geometry").stdout
+    rows = list(csv.DictReader(io.StringIO(some)))
+    assert set(rows[0]) == {"id", "platform", "geometry"} and json.loads(rows[0]["geometry"])["type"] == "Polygon"
+
+
+def test_facts_have_the_same_keys_from_everywhere(client, api):
+    keys = {"id", "collection", "concept_id", "start", "end", "cloud_cover", "size", "bbox", "files"}
+    file_keys = {"key", "href", "s3", "roles", "type", "size"}
+    for search in (["--stac", api], ["--cmr", "-c", "HLSS30"]):
+        facts = client.json("search", *search, "--limit", "3")
+        lines = [json.loads(line) for line in client.run("search", *search, "--limit", "3", "--format", "ndjson").stdout.splitlines()]
+        assert facts == lines and len(facts) == 3
+        assert all(set(one) == keys and set(one["files"][0]) == file_keys for one in facts)
+
+
+def test_umm_is_as_it_was_received(client, nasa):
+    answer = requests.get(f"{nasa.search}/granules.umm_json", params={"short_name": "HLSS30", "page_size": 2000}, timeout=30).json()
+    found = json.loads(client.run("search", "--cmr", "-c", "HLSS30", "--format", "umm").stdout)
+    assert found["items"] == answer["items"] and found["hits"] == answer["hits"]
+    refused = client.run("search", "--stac", f"{nasa.urls['cmr']}/stac/LPCLOUD", "-c", "HLSS30_2.0", "--format", "umm", exit_code=USAGE)
+    assert "hint:" in refused.stderr
+
+
+def test_urls_are_those_of_the_files_that_are_wanted(client):
+    everything = client.run("search", "--cmr", "-c", "HLSS30", "--limit", "2", "--format", "urls").stdout.split()
+    assert len(everything) == 8 and all(url.endswith(".tif") for url in everything)
+    red = client.run("search", "--cmr", "-c", "HLSS30", "--limit", "2", "--format", "urls", "--assets", "B04").stdout.split()
+    assert red == [url for url in everything if url.endswith(".B04.tif")]
+    direct = client.run("search", "--cmr", "-c", "HLSS30", "--limit", "2", "--format", "urls", "--include", "B04", "--access", "direct").stdout.split()
+    assert [url.split("/")[2] for url in direct] == ["lp-prod-protected"] * 2 and all(url.startswith("s3://") for url in direct)
+    none = client.run("search", "--cmr", "-c", "HLSS30", "--assets", "*.nc", "--count")
+    assert none.stdout.strip() == "0"
+
+
+def test_a_table_is_for_people(client):
+    shown = client.run("search", "--cmr", "-c", "HLSS30", "--limit", "3")
+    lines = shown.stdout.splitlines()
+    assert lines[0].split() == ["name", "time", "cloud", "size", "files"] and len(lines) == 4
+    assert "kB" in lines[1] and "2024-06-" in lines[1] and "T10:" not in lines[1]
+    assert "3 records of 12" in shown.stderr
+    assert client.run("search", "--cmr", "-c", "HLSS30", "--toi", "1999").stdout == ""
+
+
+def test_results_appear_page_by_page_and_a_closed_pipe_is_no_error(client):
+    for form in ("table", "ndjson", "items", "csv", "urls", "geojson", "stac"):
+        process = subprocess.Popen(
+            client.command("search", "--cmr", "-c", "ATL08", "--page-size", "20", "--format", form),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **client.environment},
+        )
+        assert process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+        assert process.wait(timeout=60) == DONE, said
+        assert "error" not in said and "panicked" not in said, said
+
+
+def test_files_appear_whole_or_not_at_all(client, nasa, tmp_path):
+    nasa.plan(pages=[])
+    out = tmp_path / "found.ndjson"
+    summary = client.json("search", "--cmr", "-c", "ATL08", "--out", out)
+    assert summary["records"] == 300 == len(out.read_text().splitlines()) and summary["bytes"] == out.stat().st_size
+    client.run("search", "--cmr", "-c", "ATL08", "--out", tmp_path / "found.xyz", exit_code=USAGE)
+    client.run("search", "--cmr", "-c", "ATL08", "--format", "parquet", exit_code=USAGE)
+    assert not list(tmp_path.glob("found.xyz")) and not list(tmp_path.glob(".results*"))
+
+
+# Queries
+
+
+def test_to_stac_drives_pystac_client_unchanged(cube, api, tmp_path):
+    conditions = ["-c", "sentinel-2-l2a", "--roi", CORNER, "--toi", "2024-06-01/2024-06-10", "--cloud-cover", "0,70", "--name", "S2*", "--limit", "10"]
+    arguments = json.loads(cube.run("search", *conditions, "--to-stac").stdout)
+    theirs = [item.to_dict() for item in pystac_client.Client.open(api).search(**arguments).items()]
+    ours = items(cube, "--stac", api, *conditions)
+    assert ids(theirs) == ids(ours) and ours
+    for filter_ in ("eo:cloud_cover < 30", "eo:cloud_cover < 30 OR eo:cloud_cover > 60"):
+        arguments = json.loads(cube.run("search", *JUNE, "--filter", filter_, "--sort", "-start_date", "--to-stac").stdout)
+        theirs = [item.to_dict() for item in pystac_client.Client.open(api).search(**arguments).items()]
+        assert ids(theirs) == ids(items(cube, "--stac", api, *JUNE, "--filter", filter_))
+
+
+def test_to_cmr_is_what_cmr_answers(client):
+    conditions = ["-c", "HLSS30.v2.0", "--roi", "11.8,46.2,12.2,46.4", "--toi", "2024-06-01/2024-06-10", "--cloud-cover", "0,40", "--name", "HLS.S30.T32*"]
+    url = client.run("search", "--cmr", *conditions, "--to-cmr").stdout.strip()
+    found = [item["umm"]["GranuleUR"] for item in requests.get(url, timeout=30).json()["items"]]
+    pairs = json.loads(client.run("search", "--cmr", *conditions, "--to-cmr", "--json").stdout)
+    same = [item["umm"]["GranuleUR"] for item in requests.get(url.split("?")[0], params=pairs, timeout=30).json()["items"]]
+    assert sorted(found) == sorted(same) == ids(items(client, "--cmr", *conditions)) and found
+
+
+def test_one_query_speaks_both(client, api, nasa):
+    """The same conditions through CMR, and through CMR-STAC."""
+    conditions = [*JUNE, "--roi", "11.8,46.2,12.2,46.4", "--cloud-cover", "0,60"]
+    cmr = items(client, "--cmr", "-c", "HLSS30.v2.0", *conditions)
+    stac = items(client, "--stac", f"{nasa.urls['cmr']}/stac/LPCLOUD", "-c", "HLSS30_2.0", *conditions)
+    assert ids(cmr) == ids(stac) and cmr
+
+
+def test_a_query_of_a_file(client, api, tmp_path):
+    query = tmp_path / "query.json"
+    query.write_text(json.dumps({"collections": ["HLSS30.v2.0"], "temporal": "2024-06-01/2024-06-10", "cloud_cover": [0, 60]}))
+    found = items(client, "--cmr", "--query", query)
+    assert ids(found) == ids(items(client, "--cmr", "-c", "HLSS30.v2.0", "--toi", "2024-06-01/2024-06-10", "--cloud-cover", "0,60"))
+    fewer = items(client, "--cmr", "--query", query, "--cloud-cover", "0,10")
+    assert set(ids(fewer)) < set(ids(found)), "what is typed replaces"
+    stac = tmp_path / "stac.json"
+    stac.write_text(json.dumps({"type": "items", "collections": ["sentinel-2-l2a"], "query": {"eo:cloud_cover": {"lt": 30}}, "max_items": 3}))
+    assert len(items(client, "--stac", api, "--query", stac)) == 3
+    toml = tmp_path / "query.toml"
+    toml.write_text('collections = ["HLSS30.v2.0"]\ntemporal = "2024-06-01/2024-06-10"\ncloud_cover = [0, 60]\n')
+    assert ids(items(client, "--cmr", "--query", toml)) == ids(found)
+
+
+def test_conditions_that_cmr_has_no_words_for_are_held_here(client):
+    every = items(client, "--cmr", "-c", "HLSS30")
+    clear = [item["id"] for item in every if item["properties"]["eo:cloud_cover"] < 30]
+    for filter_ in ("eo:cloud_cover < 30", json.dumps({"op": "<", "args": [{"property": "eo:cloud_cover"}, 30]})):
+        assert ids(items(client, "--cmr", "-c", "HLSS30", "--filter", filter_)) == sorted(clear)
+        assert client.json("search", "--cmr", "-c", "HLSS30", "--filter", filter_, "--count")["count"] == len(clear)
+    either = items(client, "--cmr", "-c", "HLSS30", "--filter", "eo:cloud_cover < 10 OR eo:cloud_cover > 60")
+    assert ids(either) == sorted(item["id"] for item in every if not 10 <= item["properties"]["eo:cloud_cover"] <= 60)
+
+
+def test_regions_are_repaired_told_and_filtered_again(client, tmp_path):
+    """A region of many points that winds: asked with few, and what only those few touch is left out."""
+    every = items(client, "--cmr", "-c", "HLSS30")
+    ring = [
+        [12.4 + 0.5 * (1 + 0.3 * math.sin(40 * a)) * math.cos(a), 46.0 + 0.35 * (1 + 0.3 * math.sin(40 * a)) * math.sin(a)]
+        for a in (2 * math.pi * k / 5000 for k in range(5000))
+    ]
+    ring.append(ring[0])
+    region = tmp_path / "region.geojson"
+    region.write_text(json.dumps({"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring[::-1]]}}))
+    shape = shapely.from_geojson(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    result = client.run("search", "--cmr", "-c", "HLSS30", "--roi", region, "--max-points", "60", "--format", "items")
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert "5,001 points" in result.stderr or "5001 points" in result.stderr, result.stderr
+    assert "reversed" in result.stderr, result.stderr
+    touching = [item["id"] for item in every if shapely.from_geojson(json.dumps(item["geometry"])).intersects(shape)]
+    assert ids(found) == sorted(touching)
+    assert client.json("search", "--cmr", "-c", "HLSS30", "--roi", region, "--max-points", "60", "--count")["count"] == len(touching)
+
+
+def test_all_mistakes_of_a_query_are_told_at_once(cube, tmp_path):
+    query = tmp_path / "query.json"
+    query.write_text(json.dumps({"colections": ["X"], "temporal": "June", "cloud_cover": [20, 120], "bbox": [10, 50, 20, 40], "limit": 0}))
+    told = cube.run("validate", query, exit_code=USAGE)
+    for word in ("colections", "collections", "June", "120", "limit"):
+        assert word in told.stdout, told.stdout
+    answer = json.loads(cube.run("validate", query, "--json", exit_code=USAGE).stdout)
+    assert not answer["valid"] and len(answer["problems"]) >= 5
+    assert all(set(problem) == {"field", "value", "message", "hint", "kind"} for problem in answer["problems"])
+    query.write_text(json.dumps({"collections": ["HLSL30.v2.0"], "day_night": "day"}))
+    assert "is valid" in cube.run("validate", query).stdout
+    assert "day_night" in cube.run("validate", query, "--for", "stac").stdout
+
+
+def test_what_was_typed_wrong_is_told_with_a_hint(client, api):
+    for arguments, words in [
+        (["--toi", "2024"], ["--cmr"]),
+        (["--cmr"], ["-c"]),
+        (["--cmr", "-c", "HLSS30", "--cloud-cover", "200,10", "--day-night", "noon", "--sort", "colour"], ["200", "noon", "colour"]),
+        (["--stac", api, "--filter", "eo:cloud_cover <"], ["filter"]),
+        (["--cmr", "-c", "HLSS30", "--where", "nothing"], ["nothing", "FIELD=VALUE"]),
+        (["--cmr", "-c", "HLSS30", "--where", "sensr=OLI"], ["sensr", "sensor"]),
+        (["--cmr", "-c", "HLSS30", "--assets", "size<"], ["size"]),
+        (["--cmr", "-c", "HLSS30", "--roi", "1,2,3"], ["1,2,3"]),
+        (["--cmr", "-c", "HLSS30", "--query", "absent.json"], ["absent.json"]),
+    ]:
+        told = client.run("search", *arguments, exit_code=USAGE)
+        assert told.stdout == "" and "hint:" in told.stderr, told.stderr
+        assert all(word in told.stderr for word in words), told.stderr
+
+
+def test_a_collection_that_is_not_there_is_told(client):
+    told = client.run("search", "--cmr", "-c", "HLSS3O")
+    assert told.stdout == "" and "HLSS3O" in told.stderr and "HLSS30" in told.stderr, told.stderr
+
+
+# Other sources of items
+
+
+def test_files_of_items_are_searched_alike(cube, api, tmp_path):
+    everything = tmp_path / "all.parquet"
+    cube.run("search", "--stac", api, *JUNE, "--out", everything)
+    cube.run("search", "--stac", api, *JUNE, "--out", tmp_path / "all.json")
+    cube.run("search", "--stac", api, *JUNE, "--out", tmp_path / "all.ndjson")
+    conditions = ["--toi", "2024-06-01/2024-06-10", "--roi", CORNER, "--cloud-cover", "0,80"]
+    wanted = ids(items(cube, "--stac", api, *conditions))
+    assert wanted
+    for name in ("all.parquet", "all.json", "all.ndjson"):
+        assert ids(items(cube, "--stac", tmp_path / name, *conditions)) == wanted, name
+    triangle = "POLYGON((12.9 46.5, 13.4 46.5, 13.4 46.8, 12.9 46.5))"
+    assert ids(items(cube, "--stac", everything, "--roi", triangle)) == ids(items(cube, "--stac", api, "--roi", triangle))
+    one = items(cube, "--stac", everything, "--id", wanted[0])
+    assert ids(one) == [wanted[0]]
+
+
+def test_results_are_sources(client, tmp_path):
+    """A search that was kept is a source of a cube, as the service itself is."""
+    out = tmp_path / "found.parquet"
+    client.run("search", "--cmr", "-c", "HLSS30", *JUNE, "--out", out)
+    spec = tmp_path / "cube.toml"
+    spec.write_text(
+        f'[source]\nbackend = "stac"\nurl = "{out}"\n[grid]\ncrs = "EPSG:32632"\nresolution = 300.0\n'
+        "extent = [600000.0, 5090000.0, 800000.0, 5200000.0]\n[bands.B04]\n"
+    )
+    loaded = client.with_environment(CUBE_ACCESS="indirect").json("load", tmp_path / "cube", "--spec", spec, "--roi", "11.8,46.2,12.2,46.4", *JUNE)
+    assert loaded["written"] > 0 and loaded["failed"] == 0
+
+
+# Collections
+
+
+def test_collections_are_found_by_words(client, nasa, api):
+    table = client.run("collections", "--cmr", "--keyword", "sea surface temperature").stdout
+    assert "MUR-JPL-L4-GLOB-v4.1" in table and "HLSS30" not in table
+    facts = client.json("collections", "--cmr", "-c", "HLSS30.v2.0")
+    assert [one["id"] for one in facts] == ["HLSS30.v2.0"] and facts[0]["direct"]["prefixes"]
+    stac = json.loads(client.run("collections", "--cmr", "--format", "stac").stdout)["collections"]
+    assert len(stac) >= 4
+    for collection in stac:
+        assert_valid(collection)
+    of_api = client.json("collections", "--stac", api)
+    assert [one["id"] for one in of_api] == ["sentinel-2-l2a"]
+    assert client.json("collections", "--stac", api, "--keyword", "radar") == []
+
+
+def test_a_collection_is_described(client, api):
+    told = client.run("describe", "HLSS30.v2.0", "--cmr").stdout
+    for word in ("C2021957295-LPCLOUD", "LPCLOUD", "lp-prod-protected", "B04", "12"):
+        assert word in told, told
+    assert client.json("describe", "sentinel-2-l2a", "--stac", api)["granules"] == 12
+    unknown = client.run("describe", "HLSS3O", "--cmr", exit_code=None)
+    assert unknown.returncode in (FAILED, USAGE) and "HLSS30" in unknown.stderr
+    unknown = client.run("describe", "sentinel-3", "--stac", api, exit_code=None)
+    assert unknown.returncode in (FAILED, USAGE) and "sentinel-2-l2a" in unknown.stderr
+
+
+# Conversion
+
+
+def test_records_go_to_stac_and_come_back_as_they_were(client, tmp_path):
+    umm, stac, back = (tmp_path / name for name in ("umm.json", "stac.json", "back.json"))
+    client.run("search", "--cmr", "-c", "HLSS30", "--format", "umm", "--out", umm)
+    client.run("convert", "--to", "stac", umm, "--out", stac)
+    client.run("convert", "--to", "umm", stac, "--out", back)
+    assert json.loads(back.read_text())["items"] == json.loads(umm.read_text())["items"]
+    for item in json.loads(stac.read_text())["features"]:
+        assert_valid(item)
+    lines = tmp_path / "items.ndjson"
+    client.run("convert", "--to", "stac", umm, "--out", lines)
+    assert [json.loads(line) for line in lines.read_text().splitlines()] == json.loads(stac.read_text())["features"]
+
+
+def test_what_cannot_be_converted_is_named(cube, tmp_path):
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps([{"umm": {"GranuleUR": "G1"}}, {"hello": "world"}]))
+    failed = cube.run("convert", "--to", "stac", bad, exit_code=None)
+    assert failed.returncode in (FAILED, USAGE) and "record 1" in failed.stderr and failed.stdout == ""
+    skipped = cube.run("convert", "--to", "stac", bad, "--skip-failed", exit_code=3)
+    assert "record 2" in skipped.stderr

@@ -14,6 +14,8 @@ use crate::{Access, Error, Kind, Result, earthdata::REGION, place::Place};
 
 /// Until the metadata service of an EC2 instance answers.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Until a bucket answers, its keys and its first byte together: there is another way to the file, so it is not waited for long.
+const BUCKET_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which address is taken of an asset that has an `https://` and an `s3://` one (`CUBE_ACCESS`, `--access`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -155,14 +157,18 @@ impl Access {
             tracing::info!(bucket, region, "is read over https: it is in {REGION}");
             return Ok(false);
         }
-        match self.read_one_byte(address).await {
+        let Ok(read) = tokio::time::timeout(BUCKET_PATIENCE, self.read_one_byte(address)).await else {
+            tracing::info!(bucket, "is read over https: it did not answer within {} s", BUCKET_PATIENCE.as_secs());
+            return Ok(false);
+        };
+        match read {
             Ok(()) => {
                 tracing::info!(bucket, "is read directly");
                 Ok(true)
             }
-            Err(e) if matches!(e.kind(), Kind::NotFound | Kind::Unavailable) => Err(e),
+            Err(e) if e.kind() == Kind::NotFound => Err(e),
             Err(e) => {
-                tracing::info!(bucket, error = %e, "is read over https: its keys do not work from here");
+                tracing::info!(bucket, error = %e, "is read over https: its keys do not open it from here");
                 Ok(false)
             }
         }

@@ -22,6 +22,7 @@ from support.earthdata import Earthdata, assert_no_leak, find_secrets, granule_o
 from support.opening import open_zarr
 from support.programs import DONE, Program
 from support.specs import write_spec
+from support.terminal import converse
 
 # West, south, east, north of an area inside the tile 32TQT.
 VALLEY = "11.8,46.2,12.2,46.4"
@@ -227,13 +228,63 @@ def test_a_wrong_password_is_said_once(without_login, nasa, tmp_path):
     assert nasa.counts()["token_requests"]["requests"] == 1, "accounts are locked after a few wrong passwords"
 
 
-@pytest.mark.parametrize("uses", [6, 12])
-def test_tokens_that_expire_in_the_middle_of_a_run(client, nasa, tmp_path, uses):
-    nasa.plan(token_uses=uses)
-    load(client, nasa, tmp_path)
+USER, PASSWORD, SAVE = "user: ", "password (not shown): ", "[y/N] "
+
+
+def test_a_person_is_asked(without_login, nasa, tmp_path):
+    said = converse(without_login, "auth", "login", answers=[(USER, f"{nasa.user}\n"), (PASSWORD, f"{nasa.password}\n"), (SAVE, "n")])
+    assert said.exit_code == DONE and nasa.user in said.shown and nasa.password not in said.shown and said.echoes, said.shown
+    assert not Path(without_login.environment["NETRC"]).exists()
+    load(without_login, nasa, tmp_path)
+    assert nasa.counts()["token_requests"]["requests"] == 1, "the login was kept"
+    without_login.run("auth", "logout")
+    assert without_login.run("auth", "status", exit_code=None).returncode != DONE
+
+
+@pytest.mark.parametrize("option", [[], ["--save"]])
+def test_user_and_password_are_saved_for_the_user_alone(without_login, nasa, option):
+    answers = [(USER, f"{nasa.user}\n"), (PASSWORD, f"{nasa.password}\n")] + ([] if option else [(SAVE, "y")])
+    assert converse(without_login, "auth", "login", *option, answers=answers).exit_code == DONE
+    path = Path(without_login.environment["NETRC"])
+    assert nasa.password in path.read_text() and path.stat().st_mode & 0o777 == 0o600
+    assert "netrc" in without_login.run("auth", "status").stdout
+
+
+def test_a_wrong_password_is_asked_for_again(without_login, nasa):
+    wrong = [(USER, f"{nasa.user}\n"), (PASSWORD, "not-this-one\n"), (SAVE, "n")]
+    right = [(USER, f"{nasa.user}\n"), (PASSWORD, f"{nasa.password}\n"), (SAVE, "n")]
+    said = converse(without_login, "auth", "login", answers=wrong + right)
+    assert said.exit_code == DONE and "refuses" in said.shown and "not-this-one" not in said.shown, said.shown
+    without_login.run("auth", "logout")
+    said = converse(without_login, "auth", "login", answers=wrong * 3)
+    assert said.exit_code == 1 and "hint:" in said.shown, said.shown
+
+
+@pytest.mark.parametrize("typed", [[(USER, "\x03")], [(USER, "someone\n"), (PASSWORD, "half\x03")], [(USER, "someone\n"), (PASSWORD, "all\n"), (SAVE, "\x03")]])
+def test_ctrl_c_at_a_question_leaves_the_terminal_as_it_was(without_login, nasa, typed):
+    said = converse(without_login, "auth", "login", answers=typed)
+    assert said.exit_code == 130 and said.echoes, said.shown
+    assert nasa.counts()["token_requests"]["requests"] == 0
+    assert not Path(without_login.environment["NETRC"]).exists()
+
+
+@pytest.mark.parametrize("uses, direct", [(1, []), (3, []), (1, ["lpdaac"]), (3, ["lpdaac"]), (6, ["lpdaac"])])
+def test_tokens_that_expire_in_the_middle_of_a_run(client, nasa, tmp_path, uses, direct):
+    """Also those that are good for less requests than there are readers at once."""
+    nasa.plan(token_uses=uses, direct=direct)
+    load(client, nasa, tmp_path, "--access", "indirect")
     assert_hls_pixels(nasa, tmp_path / "cube")
     assert nasa.counts()["token_requests"]["statuses"]["200"] > 1
     assert_no_leak(nasa)
+
+
+def test_a_file_is_signed_for_once(client, nasa, tmp_path):
+    """Its ranges are read where the archive redirected to, without asking it again."""
+    load(client, nasa, tmp_path, "--access", "indirect")
+    signed = [record["path"] for record in nasa.requests("lpdaac") if record["status"] == 303]
+    ranges = nasa.requests("presigned")
+    assert len(ranges) > len(signed)
+    assert all({"authorization", "cookie"}.isdisjoint(name for name, _ in record["headers"]) for record in ranges)
 
 
 def test_a_kept_token_that_was_revoked(client, nasa, tmp_path):

@@ -1,8 +1,9 @@
 //! HTTP with retries, limits, redirects that keep secrets, and bodies that may not stall.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
@@ -13,12 +14,16 @@ use crate::{
     earthdata::Step,
     keyring::{Journey, Keyring},
     limits::Hosts,
+    name::public_name,
     place::Place,
     retry::{Tries, is_transient, retry_after},
+    shortcuts::{Shortcuts, usable_until},
     stats::Counters,
 };
 
 const MAX_REDIRECTS: usize = 10;
+/// Most bytes of an announced length that are reserved before they come.
+const MOST_ANNOUNCED: u64 = 64 << 20;
 /// Times that one try begins anew with other credentials.
 const MAX_BEGINNINGS: usize = 6;
 /// Headers that say nothing about who asks: these alone follow a redirect to another host.
@@ -40,12 +45,14 @@ struct Inner {
     counters: Arc<Counters>,
     /// Who knows which host gets which credentials.
     keyring: Option<Arc<Keyring>>,
+    /// Where files were found.
+    shortcuts: Arc<Shortcuts>,
     /// Whether redirects are followed.
     follows: bool,
 }
 
-/// The answer to a request, read whole.
-#[derive(Debug, Clone)]
+/// The answer to a request, read whole. `Debug` says from where, without what may be secret.
+#[derive(Clone)]
 pub struct Response {
     /// Status; never one that asks to try again.
     pub status: StatusCode,
@@ -82,6 +89,8 @@ pub(crate) struct Live {
     pub(crate) response: reqwest::Response,
     pub(crate) url: Url,
     pub(crate) seat: Option<OwnedSemaphorePermit>,
+    /// Until when `url` may be used again without asking who redirected there; absent where nobody did, or may.
+    pub(crate) usable_until: Option<DateTime<Utc>>,
 }
 
 /// Why a try failed.
@@ -113,6 +122,7 @@ impl Http {
             hosts,
             counters,
             keyring: None,
+            shortcuts: Arc::default(),
             follows: true,
         })))
     }
@@ -173,7 +183,9 @@ impl Http {
         if live.response.content_length().is_some_and(|n| n > limit) {
             return Err(Failure::Final(Error::too_large(name.as_str(), limit)));
         }
-        let mut body = BytesMut::new();
+        // What is announced costs nothing until it comes, and a buffer that need not grow is not copied.
+        let announced = live.response.content_length().unwrap_or(0).min(MOST_ANNOUNCED);
+        let mut body = BytesMut::with_capacity(announced as usize);
         while let Some(part) = self.part(&mut live).await? {
             body.extend_from_slice(&part);
             if body.len() as u64 > limit {
@@ -209,6 +221,7 @@ impl Http {
             Failure::Passing(error, asked) => (error, asked),
         };
         let Some(wait) = tries.next(asked) else { return Err(error) };
+        self.0.shortcuts.forget(url);
         tracing::debug!(error = %error, wait = ?wait, "trying again");
         if asked.is_some() {
             self.0.hosts.of(url).pause_until(Instant::now() + wait);
@@ -220,15 +233,37 @@ impl Http {
 
     /// One try for a file: bytes come as they are stored.
     pub(crate) async fn send_file(&self, ask: &Ask) -> Result<Live, Failure> {
-        let mut ask = ask.clone();
-        ask.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        self.send(&self.0.files, &ask).await
+        self.send(&self.0.files, &as_stored(ask)).await
+    }
+
+    /// One try for a file where it was found before, with no credentials whatever; `None` where that is not known.
+    pub(crate) async fn send_straight(&self, ask: &Ask) -> Result<Option<Live>, Failure> {
+        let known = self.0.shortcuts.of(&ask.url).filter(|_| ask.method == Method::GET);
+        let Some((target, until)) = known else { return Ok(None) };
+        let live = self.hop(&self.0.files, Ask { url: target.clone(), ..as_stored(ask) }, &target).await?;
+        Ok(Some(Live { usable_until: Some(until), ..live }))
+    }
+
+    /// An answer to GET turned out to be the file: what it came from is remembered, when it is another address that needs no credentials.
+    pub(crate) fn found(&self, file: &Url, live: &Live) {
+        let gets_credentials = || self.0.keyring.as_ref().is_some_and(|keyring| keyring.is_for(&live.url));
+        if let Some(until) = live.usable_until
+            && !gets_credentials()
+        {
+            self.0.shortcuts.remember(file, &live.url, until);
+        }
+    }
+
+    /// A file is not any more where it was found.
+    pub(crate) fn lost(&self, file: &Url, target: &Url) {
+        tracing::debug!(file = public_name(file.as_str()), "is looked for at its own address again");
+        self.0.shortcuts.lost(file, target);
     }
 
     /// One try: follows redirects, answers when the headers are there. Statuses that ask to try again are failures.
     async fn send(&self, client: &reqwest::Client, first: &Ask) -> Result<Live, Failure> {
         let mut journey = self.0.keyring.as_deref().map(Journey::new);
-        let (mut ask, mut redirects, mut beginnings) = (first.clone(), 0, 0);
+        let (mut ask, mut redirects, mut beginnings, mut usable) = (first.clone(), 0, 0, None);
         loop {
             let dressed = match &mut journey {
                 Some(journey) => journey.dress(&ask).await.map_err(Failure::Final)?,
@@ -242,12 +277,13 @@ impl Http {
                 if beginnings > MAX_BEGINNINGS {
                     return Err(Failure::Final(Error::new(Kind::Denied, first.url.as_str(), "asks for other credentials again and again")));
                 }
-                (ask, redirects) = (first.clone(), 0);
+                (ask, redirects, usable) = (first.clone(), 0, None);
                 continue;
             }
             let next = if self.0.follows { redirect(&live.response, &ask)? } else { None };
-            let Some(next) = next else { return Ok(live) };
+            let Some(next) = next else { return Ok(Live { usable_until: usable, ..live }) };
             redirects += 1;
+            usable = usable_until(&next.url, live.response.headers(), Utc::now());
             if redirects > MAX_REDIRECTS {
                 return Err(Failure::Final(Error::new(Kind::Unavailable, next.url.as_str(), format!("redirects more than {MAX_REDIRECTS} times"))));
             }
@@ -279,7 +315,7 @@ impl Http {
             let error = Error::new(Kind::Unavailable, name, format!("answers {status}"));
             return Err(Failure::Passing(error.with_hint("the service is busy or down: try again later"), asked));
         }
-        Ok(Live { response, url: shown.clone(), seat })
+        Ok(Live { response, url: shown.clone(), seat, usable_until: None })
     }
 
     /// The next part of a body, or `None` at its end. A body that ends early or pauses too long is a passing failure.
@@ -314,6 +350,13 @@ fn network(name: &str, e: reqwest::Error) -> Failure {
     if is_builder { Failure::Final(error) } else { Failure::Passing(error.with_hint("check the address and the network"), None) }
 }
 
+/// Compression would make other bytes of it than those that ranges count.
+fn as_stored(ask: &Ask) -> Ask {
+    let mut ask = ask.clone();
+    ask.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    ask
+}
+
 /// The request that a redirect asks for.
 fn redirect(response: &reqwest::Response, ask: &Ask) -> Result<Option<Ask>, Failure> {
     let status = response.status();
@@ -338,6 +381,12 @@ fn redirect(response: &reqwest::Response, ask: &Ask) -> Result<Option<Ask>, Fail
         next.headers.remove(header::CONTENT_TYPE);
     }
     Ok(Some(next))
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).field("url", &public_name(&self.url)).finish_non_exhaustive()
+    }
 }
 
 impl Response {

@@ -8,7 +8,6 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream::BoxStream};
 use http::{HeaderMap, Method, StatusCode, header};
 use object_store::{
@@ -20,11 +19,12 @@ use url::Url;
 use crate::{
     Error, Kind, Result,
     earthdata::refusal::is_page,
-    headers::{content_length, content_range, content_size, etag, is_page_type, modified, text},
+    headers::{content_length, content_range, content_size, is_page_type, text},
     http::{Ask, Failure, Http, Live, RequestOptions, status_error},
     is_called_page,
     name::public_name,
     retry::Tries,
+    version::Version,
 };
 
 /// Most bytes that are read and thrown away because a server ignores ranges.
@@ -35,38 +35,14 @@ const PROGRESS: u64 = 1 << 20;
 const MAX_PAGE: usize = 64 << 10;
 
 /// One file. Remembers the version it saw first; an answer from another version is an error.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct HttpFile(Arc<File>);
 
-#[derive(Debug)]
 struct File {
     http: Http,
     url: Url,
     path: Path,
     seen: Mutex<Option<Version>>,
-}
-
-/// What tells one version of a file from another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Version {
-    etag: Option<String>,
-    modified: Option<DateTime<Utc>>,
-    size: Option<u64>,
-}
-
-impl Version {
-    /// Whether two answers may come from one version: what both state is equal.
-    fn agrees(&self, other: &Self) -> bool {
-        fn same<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
-            a.zip(b).is_none_or(|(a, b)| a == b)
-        }
-        let opaque = |v: &Self| v.etag.as_ref().map(|e| e.trim_start_matches("W/").to_owned());
-        let (a, b) = (opaque(self), opaque(other));
-        // Where an ETag speaks, a mirror's differing date does not matter.
-        same(a.as_ref(), b.as_ref())
-            && same(self.size.as_ref(), other.size.as_ref())
-            && (a.is_some() && b.is_some() || same(self.modified.as_ref(), other.modified.as_ref()))
-    }
 }
 
 impl HttpFile {
@@ -91,11 +67,7 @@ impl File {
         match seen.as_mut() {
             None => *seen = Some(found.clone()),
             Some(first) if !first.agrees(found) => return Err(Error::changed(self.name())),
-            Some(first) => {
-                first.etag = first.etag.take().or_else(|| found.etag.clone());
-                first.modified = first.modified.or(found.modified);
-                first.size = first.size.or(found.size);
-            }
+            Some(first) => first.complete(found),
         }
         Ok(())
     }
@@ -113,6 +85,24 @@ impl File {
         Ok(Ask { method, url: self.url.clone(), headers, body: None, options: RequestOptions::default() })
     }
 
+    /// The answer of where the file was found before, as long as it is there; else of its own address.
+    async fn send(&self, ask: &Ask) -> Result<Live, Failure> {
+        if let Some(live) = self.http.send_straight(ask).await? {
+            if self.is_here(&live.response) {
+                return Ok(live);
+            }
+            self.http.lost(&self.url, &live.url);
+        }
+        self.http.send_file(ask).await
+    }
+
+    /// Whether an answer brings bytes of the version that was seen first.
+    fn is_here(&self, answer: &reqwest::Response) -> bool {
+        let found = Version::of(answer.status(), answer.headers());
+        let is_page = text(answer.headers(), header::CONTENT_TYPE).is_some_and(is_page_type) && !is_called_page(&self.url);
+        matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) && !is_page && self.version().is_none_or(|seen| seen.agrees(&found))
+    }
+
     /// Opens the body from `at` on, up to `end` where that is known, positioned at `at` exactly.
     async fn open(&self, at: u64, end: Option<u64>) -> Result<Opened, Failure> {
         let range = match end {
@@ -120,7 +110,7 @@ impl File {
             None if at > 0 => Some(format!("bytes={at}-")),
             None => None,
         };
-        let mut live = self.http.send_file(&self.ask(Method::GET, range).map_err(Failure::Final)?).await?;
+        let mut live = self.send(&self.ask(Method::GET, range).map_err(Failure::Final)?).await?;
         let headers = live.response.headers();
         if headers.get(header::CONTENT_ENCODING).is_some_and(|v| v != "identity") {
             return Err(Failure::Final(Error::new(Kind::Corrupt, self.name(), "comes compressed although it was asked for as it is")));
@@ -148,7 +138,7 @@ impl File {
             }
             status => return Err(Failure::Final(status_error(self.name(), status))),
         };
-        self.check_version(&Version { etag: etag(headers), modified: modified(headers), size }).map_err(Failure::Final)?;
+        self.check_version(&Version::of(live.response.status(), headers)).map_err(Failure::Final)?;
         let mut ready = None;
         if live.response.status() == StatusCode::OK && at > 0 {
             ready = self.skip(&mut live, at, size).await?;
@@ -160,6 +150,7 @@ impl File {
                 return Err(self.page_instead(live, ready).await);
             }
         }
+        self.http.found(&self.url, &live);
         // A server may send less than was asked for, and the file may end before the range does.
         let stop = end.map_or(stop, |e| e.min(stop));
         let end = end.map(|e| size.map_or(e, |s| e.min(s))).or(size);
@@ -230,7 +221,7 @@ impl File {
             _ => {}
         }
         let Some(size) = content_length(headers) else { return Ok(None) };
-        self.check_version(&Version { etag: etag(headers), modified: modified(headers), size: Some(size) }).map_err(Failure::Final)?;
+        self.check_version(&Version::of(status, headers)).map_err(Failure::Final)?;
         Ok(Some(size))
     }
 
@@ -321,6 +312,12 @@ impl Reader {
                 None,
             )),
         }
+    }
+}
+
+impl fmt::Debug for HttpFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderMap, HeaderName};
+use url::Url;
 
 use crate::{
     Error, Kind, Result,
@@ -23,11 +24,24 @@ pub(crate) struct Keyring {
 }
 
 impl Keyring {
+    /// Whether requests to an address may get something of ours.
+    pub(crate) fn is_for(&self, url: &Url) -> bool {
+        self.earthdata.is_known(url)
+            || self.cdse.is_host(url)
+            || self.planetary.container(url).is_some()
+            || self.headers.iter().any(|h| url.host_str() == Some(h.host.as_str()))
+            || !url.username().is_empty()
+            || url.password().is_some()
+    }
+
     /// What a worker gets that asks through the broker.
     pub(crate) async fn grant(&self, wish: Wish) -> Result<Grant> {
         Ok(match wish {
             Wish::Token { refused } => Grant::Token(self.earthdata.inner().token(refused.as_deref()).await?),
-            Wish::Keys { endpoint } => Grant::Keys(self.earthdata.keys_at(&service_url("the endpoint", &endpoint)?).await?),
+            Wish::Keys { endpoint, refused } => {
+                let endpoint = service_url("the endpoint", &endpoint)?;
+                Grant::Keys(self.earthdata.inner().keys(&endpoint, self.earthdata.is_named(&endpoint), refused.as_deref()).await?)
+            }
             Wish::Signature { container } => Grant::Signature(self.planetary.signature(&container, None).await?),
             Wish::Cdse { refused } => Grant::Cdse(self.cdse.token(refused.as_deref()).await?),
         })

@@ -5,7 +5,7 @@
 //!                   ├─ s3 ────▶ AmazonS3, one per bucket ────┼──▶ Arc<dyn ObjectStore> + Path
 //!                   └─ http ──▶ HttpFile, one per file ──────┘
 //!                                  │ ranges resumed, length, place and version of every answer checked
-//!                                Http ── per-host limit, retries, Retry-After, redirects, stall detection
+//!                                Http ── per-host limit, retries, Retry-After, redirects (and where they led), stall detection
 //! ```
 //!
 //! Which host gets which credentials is decided in one place, on the way to it:
@@ -35,12 +35,15 @@ mod name;
 mod options;
 mod place;
 mod planetary;
+mod renewing;
 mod retry;
 mod route;
 mod s3;
 mod secret;
+mod shortcuts;
 mod stats;
 mod vault;
+mod version;
 
 use std::{
     collections::HashMap,

@@ -14,7 +14,7 @@ use crate::{Access, Error, Kind, Result, earthdata::REGION, place::Place};
 
 /// Until the metadata service of an EC2 instance answers.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Until a bucket answers, its keys and its first byte together: there is another way to the file, so it is not waited for long.
+/// See [`RegionOptions::bucket_patience`].
 const BUCKET_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which address is taken of an asset that has an `https://` and an `s3://` one (`CUBE_ACCESS`, `--access`).
@@ -49,6 +49,8 @@ pub struct RegionOptions {
     pub metadata_service: Option<String>,
     /// `AWS_REGION`, where the environment is one of Amazon's (Lambda, ECS, Batch, …): elsewhere it says where data are, not where we are.
     pub environment: Option<String>,
+    /// Until a bucket answers, its keys and its first byte together; absent: ten seconds. There is another way to the file, so it is not waited for long.
+    pub bucket_patience: Option<Duration>,
 }
 
 impl RegionOptions {
@@ -59,7 +61,7 @@ impl RegionOptions {
             ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME", "ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI", "AWS_BATCH_JOB_ID"];
         let is_amazons = of_amazon.iter().any(|name| get(name).is_some());
         let environment = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")).filter(|_| is_amazons);
-        Self { metadata_service: (!is_off).then(service), environment }
+        Self { metadata_service: (!is_off).then(service), environment, bucket_patience: None }
     }
 }
 
@@ -157,8 +159,9 @@ impl Access {
             tracing::info!(bucket, region, "is read over https: it is in {REGION}");
             return Ok(false);
         }
-        let Ok(read) = tokio::time::timeout(BUCKET_PATIENCE, self.read_one_byte(address)).await else {
-            tracing::info!(bucket, "is read over https: it did not answer within {} s", BUCKET_PATIENCE.as_secs());
+        let patience = self.options().region.bucket_patience.unwrap_or(BUCKET_PATIENCE);
+        let Ok(read) = tokio::time::timeout(patience, self.read_one_byte(address)).await else {
+            tracing::info!(bucket, "is read over https: it did not answer within {} s", patience.as_secs_f32());
             return Ok(false);
         };
         match read {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use object_store::{
     BackoffConfig, ClientOptions, ObjectStore, RetryConfig,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, resolve_bucket_region},
-    client::{CredentialProvider, HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector},
+    aws::{AmazonS3Builder, AmazonS3ConfigKey, resolve_bucket_region},
+    client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector},
 };
 
 use url::Url;
@@ -15,6 +15,7 @@ use crate::{
     AccessOptions, Earthdata, Error, Kind, Result, S3Options, Secret, cdse,
     earthdata::{REGION, hosts::is_here, unknown_bucket},
     limits::Hosts,
+    renewing::{CODES, Renewing, TemporaryKeys},
     stats::Counters,
 };
 
@@ -32,7 +33,7 @@ struct Plan {
 enum Signing {
     Unsigned,
     Keys { id: String, secret: Secret, token: Option<Secret> },
-    Temporary(Temporary),
+    Temporary(TemporaryKeys),
 }
 
 /// Buckets that everybody may read, and those whose reader pays: name, region, who pays.
@@ -80,7 +81,7 @@ fn plan(bucket: &str, options: &AccessOptions, earthdata: &Earthdata) -> Result<
             region: s3.region.clone().filter(|_| own_endpoint.is_some()).or_else(|| Some(REGION.to_owned())),
             virtual_hosted: s3.virtual_hosted && own_endpoint.is_some(),
             endpoint: own_endpoint,
-            signing: own.unwrap_or_else(|| Signing::Temporary(Temporary { earthdata: earthdata.clone(), bucket: bucket.to_owned(), endpoint })),
+            signing: own.unwrap_or_else(|| Signing::Temporary(TemporaryKeys::new(earthdata, bucket, endpoint))),
         });
     }
     let href = format!("s3://{bucket}");
@@ -164,6 +165,7 @@ pub(crate) async fn open(
     if let Some(endpoint) = &plan.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
+    let mut temporary = None;
     builder = match plan.signing {
         Signing::Unsigned => builder,
         Signing::Keys { id, secret, token } => {
@@ -173,29 +175,14 @@ pub(crate) async fn open(
                 None => builder,
             }
         }
-        Signing::Temporary(keys) => builder.with_credentials(Arc::new(keys)),
+        Signing::Temporary(keys) => builder.with_credentials(temporary.insert(Arc::new(keys)).clone() as _),
     };
     let href = format!("s3://{bucket}");
-    builder.build().map(|s| Arc::new(s) as _).map_err(|e| Error::invalid(&href, "cannot be opened with these options").with_source(e))
-}
-
-/// Temporary keys of an archive centre, renewed before they end.
-#[derive(Debug)]
-struct Temporary {
-    earthdata: Earthdata,
-    bucket: String,
-    endpoint: Url,
-}
-
-#[async_trait]
-impl CredentialProvider for Temporary {
-    type Credential = AwsCredential;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let keys = self.earthdata.keys_at(&self.endpoint).await;
-        let keys = keys.map_err(|e| e.wanted_by(&format!("s3://{}", self.bucket)).into_store())?;
-        Ok(Arc::new(keys.for_store()))
-    }
+    let bucket = |store| match temporary {
+        Some(keys) => Arc::new(Renewing::new(store, keys)) as Arc<dyn ObjectStore>,
+        None => Arc::new(store),
+    };
+    builder.build().map(bucket).map_err(|e| Error::invalid(&href, "cannot be opened with these options").with_source(e))
 }
 
 /// Makes clients that keep to our limits.
@@ -225,11 +212,29 @@ impl HttpService for Limited {
         // Held until the headers are there: the body is streamed by its reader, at the reader's pace.
         let _seat = self.limits.hosts.named(&origin).seat().await;
         self.limits.counters.request();
+        let is_head = request.method() == http::Method::HEAD;
         let response = self.inner.execute(request).await?;
+        if matches!(response.status().as_u16(), 400 | 401 | 403) && !is_head {
+            return without_secrets(response).await;
+        }
         let length = response.headers().get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         self.limits.counters.received(length.unwrap_or(0));
         Ok(response)
     }
+}
+
+/// A refusal of S3 with its code alone: S3 quotes session tokens and key ids that it does not take, and `object_store` makes its errors of that.
+async fn without_secrets(response: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let (mut head, body) = response.into_parts();
+    let body = body.bytes().await?;
+    let text = String::from_utf8_lossy(&body);
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code);
+    let code = if code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric()) { code } else { "" };
+    if CODES.contains(&code) {
+        // Keys that have ended get 400, as if the request were wrong.
+        head.status = http::StatusCode::FORBIDDEN;
+    }
+    Ok(HttpResponse::from_parts(head, format!("<Code>{code}</Code>").into()))
 }
 
 #[cfg(test)]

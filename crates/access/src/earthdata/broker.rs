@@ -34,8 +34,8 @@ pub(crate) struct WayBack {
 pub(crate) enum Wish {
     /// The token of Earthdata Login; another one than that with this fingerprint, which a host refused.
     Token { refused: Option<String> },
-    /// Temporary keys of an endpoint.
-    Keys { endpoint: String },
+    /// Temporary keys of an endpoint; others than those with this fingerprint, which a bucket refused.
+    Keys { endpoint: String, refused: Option<String> },
     /// The signature of a container of the Planetary Computer.
     Signature { container: String },
     /// The token of the Copernicus Data Space; another one than this.

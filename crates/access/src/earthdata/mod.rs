@@ -24,6 +24,7 @@ mod passage;
 pub(crate) mod refusal;
 mod session;
 mod token;
+mod turns;
 mod vending;
 
 use std::{
@@ -37,7 +38,7 @@ use http::HeaderValue;
 use serde::Serialize;
 use url::Url;
 
-use crate::{Error, Http, Result, flight::Flight, place::Place, vault::Vault};
+use crate::{Error, Http, Result, place::Place, vault::Vault};
 pub use broker::Broker;
 pub(crate) use broker::{Grant, Wish};
 pub(crate) use context::HostHeader;
@@ -53,6 +54,7 @@ pub use options::{Answer, EarthdataOptions, Prompt, Question, Strategy, System};
 pub(crate) use passage::{Passage, Step};
 pub use token::Token;
 pub(crate) use token::renew_at;
+pub(crate) use vending::Refusal;
 
 /// Earthdata Login of one run. Cheap to clone; clones share token, keys and cookies.
 #[derive(Debug, Clone)]
@@ -67,7 +69,7 @@ pub(crate) struct Inner {
     vault: Vault,
     jar: cookies::Jar,
     session: session::Session,
-    keys: Mutex<HashMap<String, Arc<Flight<S3Credentials>>>>,
+    keys: Mutex<HashMap<String, Arc<vending::Endpoint>>>,
     data_hosts: Mutex<HashMap<String, Arc<passage::DataHost>>>,
     /// Endpoints of buckets, from granules.
     learned: Mutex<BTreeMap<String, Url>>,
@@ -142,7 +144,7 @@ impl Earthdata {
             inner.data_host(host).asks_for_login();
         }
         for keys in context.iter().flat_map(|c| &c.keys) {
-            inner.keys_of(keys.endpoint()).set(keys.clone());
+            inner.endpoint(keys.endpoint()).set(keys.clone());
         }
         Ok(Self(Arc::new(inner)))
     }
@@ -251,7 +253,7 @@ impl Earthdata {
                 _ => return Err(Error::invalid(href, "is not an s3:// address").with_hint("write s3://bucket/key, or give --provider")),
             },
         };
-        self.0.keys(&endpoint, matches!(of, KeysFor::Endpoint(_)) || self.is_named(&endpoint)).await
+        self.0.keys(&endpoint, matches!(of, KeysFor::Endpoint(_)) || self.is_named(&endpoint), None).await
     }
 
     /// Where the keys of a bucket are given out: as the options say, else as the registry does. `None` for a bucket that is not NASA's, as far as known.
@@ -287,6 +289,11 @@ impl Earthdata {
         true
     }
 
+    /// Whether a URL is one of the login host's or of a data host.
+    pub(crate) fn is_known(&self, url: &Url) -> bool {
+        self.0.hosts.role(url) != Role::Other
+    }
+
     /// The error that a web page or refusal stands for, when a person can mend it in a browser.
     pub(crate) fn mendable(&self, name: &str, body: &bytes::Bytes) -> Option<Error> {
         refusal::mendable(name, body, &self.0.hosts, self.0.user().as_deref())
@@ -294,7 +301,12 @@ impl Earthdata {
 
     /// The keys of an endpoint that is known to be right.
     pub(crate) async fn keys_at(&self, endpoint: &Url) -> Result<S3Credentials> {
-        self.0.keys(endpoint, self.is_named(endpoint)).await
+        self.0.keys(endpoint, self.is_named(endpoint), None).await
+    }
+
+    /// After a bucket refused keys before their end: whether there are others now.
+    pub(crate) async fn replace_keys(&self, endpoint: &Url, refused: &str, refusal: Refusal) -> Result<bool> {
+        self.0.replace_keys(endpoint, self.is_named(endpoint), refused, refusal).await
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {

@@ -165,8 +165,10 @@ impl Words<'_> {
 
     /// A macro ends at an empty line.
     fn skip_macro(&mut self) {
-        let rest = &self.text[self.at..];
-        self.at += rest.find("\n\n").map_or(rest.len(), |n| n + 2);
+        let mut lines = self.text[self.at..].split_inclusive('\n');
+        let first = lines.next().map_or(0, str::len);
+        let own = lines.take_while(|line| !line.trim().is_empty());
+        self.at += first + own.map(str::len).sum::<usize>();
     }
 }
 
@@ -191,6 +193,7 @@ mod tests {
             "machine urs.earthdata.nasa.gov login gaia\n# one\n  # two\npassword s3cret",
             "machine other login a password b\ndefault login gaia password s3cret",
             "macdef init\nmachine fake login x\n\nmachine URS.earthdata.nasa.gov user gaia account x password \"s3cret\"",
+            "macdef init\r\nmachine fake login x\r\n\r\nmachine urs.earthdata.nasa.gov login gaia password s3cret\r\n",
             "machine urs.earthdata.nasa.gov login gaia password s3cret\r\nmachine b login c password d\r\n",
         ] {
             assert_eq!(pair(text), wanted, "{text}");

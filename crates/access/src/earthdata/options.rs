@@ -152,7 +152,7 @@ impl EarthdataOptions {
             }
         };
         Ok(Self {
-            token: get("EARTHDATA_TOKEN").map(|t| Secret::new(t.strip_prefix("Bearer ").unwrap_or(&t))),
+            token: get("EARTHDATA_TOKEN").map(|t| Secret::new(without_scheme(&t))),
             username: get("EARTHDATA_USERNAME"),
             password: get("EARTHDATA_PASSWORD").map(Secret::new),
             netrc: get("NETRC").map(PathBuf::from).or_else(|| Some(home()?.join(netrc_name))),
@@ -184,8 +184,35 @@ fn bucket(text: &str) -> Result<(String, Url)> {
 pub(crate) fn service_url(name: &str, text: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
     let url = url.ok_or_else(|| Error::invalid(name, "is not an http URL").with_hint("write https://host, or https://host/path"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            Error::invalid(name, "holds a user name or a password").with_hint("set EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or use a netrc")
+        );
+    }
     if !super::hosts::is_private(&url) {
         return Err(Error::invalid(name, "has no TLS, and secrets would be sent to it").with_hint("write https://"));
     }
     Ok(url)
+}
+
+/// The token of what may be a whole `Authorization: Bearer …`, as people copy it.
+fn without_scheme(text: &str) -> &str {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_taken_as_people_copy_them() {
+        for text in ["abc.def", "Bearer abc.def", "bearer  abc.def\n", " BEARER abc.def"] {
+            assert_eq!(without_scheme(text), "abc.def");
+        }
+        assert_eq!(without_scheme("Basic abc"), "Basic abc");
+    }
 }

@@ -15,7 +15,12 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use url::Url;
 
-use super::{Earthdata, Inner, Token, hosts::Role, refusal};
+use super::{
+    Earthdata, Inner, Token,
+    hosts::Role,
+    refusal,
+    turns::{Lent, Turn},
+};
 use crate::{
     Error, Kind, Result,
     http::{Ask, Failure, Live},
@@ -58,11 +63,17 @@ pub(crate) struct Passage<'a> {
     from_data: bool,
     /// The token that the current request carries.
     token: Option<Token>,
+    /// Whether nobody had it before.
+    is_fresh: bool,
+    /// Held while a token is on its way to a data host.
+    turn: Option<Turn>,
     /// Whether the current request carries our cookies.
     has_cookies: bool,
     cookies_seen: u64,
     /// Fingerprint of the token that was refused before.
     refused: Option<String>,
+    /// The second refusal. From then on the token is for this request alone.
+    second: Option<Error>,
     /// Held while the cookies of a host are fetched.
     visit: Option<tokio::sync::OwnedMutexGuard<()>>,
     visits: usize,
@@ -79,7 +90,20 @@ impl Inner {
 
 impl<'a> Passage<'a> {
     pub(crate) fn new(earthdata: &'a Earthdata) -> Self {
-        Self { earthdata, from_data: false, token: None, has_cookies: false, cookies_seen: 0, refused: None, visit: None, visits: 0, asker: None }
+        Self {
+            earthdata,
+            from_data: false,
+            token: None,
+            is_fresh: false,
+            turn: None,
+            has_cookies: false,
+            cookies_seen: 0,
+            refused: None,
+            second: None,
+            visit: None,
+            visits: 0,
+            asker: None,
+        }
     }
 
     fn inner(&self) -> &'a Inner {
@@ -112,10 +136,19 @@ impl<'a> Passage<'a> {
         let host = inner.data_host(&origin(&ask.url));
         let only_cookies = self.has_cookies && host.wants_cookies.load(Ordering::Acquire);
         if host.is_asking() && !only_cookies {
-            match inner.token(self.refused.as_deref()).await {
-                Ok(token) => {
+            if self.turn.is_none() {
+                self.turn = Some(inner.turn(self.second.is_some()).await);
+                // All that had a token on the way know by now what became of it.
+                if let (Some(error), Some(refused)) = (&self.second, &self.refused)
+                    && !inner.was_used_by_others(refused)
+                {
+                    return Err(error.clone());
+                }
+            }
+            match inner.lend(self.refused.as_deref()).await {
+                Ok(Lent { token, is_fresh }) => {
                     headers.extend(token.secret().bearer().map(|bearer| (header::AUTHORIZATION, bearer)));
-                    self.token = Some(token);
+                    (self.token, self.is_fresh) = (Some(token), is_fresh);
                 }
                 // A worker without the token may have what is enough.
                 Err(e) if self.has_cookies && e.is_credentials_expired() => {}
@@ -142,33 +175,39 @@ impl<'a> Passage<'a> {
         let inner = self.inner();
         let role = inner.hosts.role(&ask.url);
         self.from_data = role != Role::Other && !has_own_credentials(ask);
+        let alone = self.turn.take().filter(|turn| matches!(turn, Turn::Alone(_)));
         if !self.from_data {
             return Ok(Step::Go);
         }
         inner.jar.keep(&ask.url, live.response.headers(), &inner.hosts);
-        match role {
+        let step = match role {
             Role::Data => self.judge_data(ask, live).await,
             Role::Login => self.judge_login(ask, live).await,
             Role::Other => Ok(Step::Go),
-        }
-        .map_err(Failure::Final)
+        };
+        self.turn = alone.filter(|_| matches!(step, Ok(Step::Again)));
+        step.map_err(Failure::Final)
     }
 
     async fn judge_data(&mut self, ask: &Ask, live: &mut Live) -> Result<Step> {
         let response = &mut live.response;
         let status = response.status();
         let to_login = leads_to(response, &ask.url).is_some_and(|target| self.inner().hosts.role(&target) == Role::Login);
-        let host = self.inner().data_host(&origin(&ask.url));
+        let inner = self.inner();
+        let host = inner.data_host(&origin(&ask.url));
         let is_refusal = status == StatusCode::UNAUTHORIZED || (status == StatusCode::FORBIDDEN && self.is_known());
         if !to_login && !is_refusal {
             if !status.is_redirection() {
                 self.visit = None;
             }
+            if let Some(token) = &self.token {
+                inner.took(token);
+            }
             return Ok(Step::Go);
         }
         if is_refusal && self.is_known() {
             let body = beginning(response).await;
-            if let Some(error) = refusal::mendable(ask.url.as_str(), &body, &self.inner().hosts, self.inner().user().as_deref()) {
+            if let Some(error) = refusal::mendable(ask.url.as_str(), &body, &inner.hosts, inner.user().as_deref()) {
                 return Err(error);
             }
         }
@@ -180,7 +219,7 @@ impl<'a> Passage<'a> {
             tracing::debug!(host = ask.url.host_str(), "asks for a login");
             return Ok(Step::Again);
         }
-        if to_login { self.visit_login(ask, &host).await } else { self.renew(ask, status).await }
+        if to_login { self.visit_login(ask, &host).await } else { self.renew(ask, &host, status).await }
     }
 
     /// Whether the current request said who we are.
@@ -215,8 +254,9 @@ impl<'a> Passage<'a> {
         Ok(Step::Go)
     }
 
-    /// The host refuses our token: once, another one is tried.
-    async fn renew(&mut self, ask: &Ask, status: StatusCode) -> Result<Step> {
+    /// The host refuses our token: another one is tried. Refused again, it is the end, unless others used that one before or have another by now: then
+    /// this request gets one for itself, and only if that is refused too, fresh as it is, nothing helps.
+    async fn renew(&mut self, ask: &Ask, host: &DataHost, status: StatusCode) -> Result<Step> {
         let inner = self.inner();
         let refused = |problem: &str| {
             let error = Error::new(Kind::Denied, ask.url.as_str(), format!("{problem} ({status})"));
@@ -224,13 +264,18 @@ impl<'a> Passage<'a> {
         };
         let Some(token) = self.token.take() else {
             // Cookies alone: the token has not been tried.
-            inner.data_host(&origin(&ask.url)).asks_for_login();
-            inner.data_host(&origin(&ask.url)).wants_cookies.store(false, Ordering::Release);
+            host.asks_for_login();
+            host.wants_cookies.store(false, Ordering::Release);
             return if self.refused.replace(String::new()).is_none() { Ok(Step::Again) } else { Err(refused("refuses the login")) };
         };
         let fingerprint = token.secret().fingerprint();
         if self.refused.replace(fingerprint.clone()).is_some_and(|r| !r.is_empty()) {
-            return Err(refused("refuses a new token as well"));
+            let error = refused("refuses a new token as well");
+            if self.second.is_some() && self.is_fresh {
+                return Err(error);
+            }
+            self.second = Some(error);
+            return Ok(Step::Again);
         }
         match inner.token(Some(&fingerprint)).await {
             Ok(_) => Ok(Step::Again),

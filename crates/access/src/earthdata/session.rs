@@ -12,12 +12,13 @@ use super::{
     broker::{Grant, Wish},
     login::{Pair, find_or_create},
     netrc,
+    turns::Turns,
 };
 use crate::{Error, Kind, Result, flight::Flight, secret::fingerprint, vault::is_open_to_others};
 
 /// Times that a person is asked.
 const QUESTIONS: usize = 3;
-/// A token that came from the login host so shortly ago is right.
+/// What the login host said of a token so shortly ago is true.
 const FRESH: TimeDelta = TimeDelta::minutes(10);
 
 /// Who logs in.
@@ -34,12 +35,13 @@ pub(crate) enum Who {
 /// The token of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
-    token: Flight<Token>,
+    pub(super) token: Flight<Token>,
     who: Flight<Who>,
-    /// Fingerprint of a token that a host refused and the login host gave again.
-    confirmed: Mutex<Option<String>>,
+    /// Fingerprint of a token that a host refused and the login host gave again, and when.
+    confirmed: Mutex<Option<(String, DateTime<Utc>)>>,
     /// Whether it was said that others may read the netrc file.
     warned: AtomicBool,
+    pub(super) turns: Turns,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -49,9 +51,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Inner {
     /// The token; another one than that with the fingerprint `refused`, which a host did not take. One login, however many ask.
     pub(crate) async fn token(&self, refused: Option<&str>) -> Result<Token> {
-        if let Some(fingerprint) = refused
-            && lock(&self.session.confirmed).as_deref() == Some(fingerprint)
-        {
+        if refused.is_some_and(|fingerprint| self.is_confirmed(fingerprint)) {
             return Err(self.still_refused());
         }
         let is_usable = |t: &Token| !t.is_due(Utc::now()) && refused.is_none_or(|r| t.secret().fingerprint() != r);
@@ -63,7 +63,7 @@ impl Inner {
             other => other?,
         };
         if refused.is_some_and(|r| token.secret().fingerprint() == r) {
-            *lock(&self.session.confirmed) = refused.map(str::to_owned);
+            *lock(&self.session.confirmed) = refused.map(|fingerprint| (fingerprint.to_owned(), Utc::now()));
             return Err(self.still_refused());
         }
         Ok(token)
@@ -71,8 +71,11 @@ impl Inner {
 
     /// Whether the login host gave this token a moment ago, so that asking it again says nothing new.
     pub(crate) fn is_known_good(&self, token: &Token) -> bool {
-        let confirmed = lock(&self.session.confirmed).as_deref() == Some(token.secret().fingerprint().as_str());
-        confirmed || token.when_obtained().is_some_and(|t| Utc::now() < t + FRESH)
+        self.is_confirmed(&token.secret().fingerprint()) || token.when_obtained().is_some_and(|t| Utc::now() < t + FRESH)
+    }
+
+    fn is_confirmed(&self, fingerprint: &str) -> bool {
+        lock(&self.session.confirmed).as_ref().is_some_and(|(token, when)| token == fingerprint && Utc::now() < *when + FRESH)
     }
 
     /// User and password, where the login was made with them in this process.

@@ -10,13 +10,11 @@ use cube_access::{
     earthdata::{Answer, Prompt, Question, Source, Strategy},
 };
 
-use crate::archive::{Archive, PASSWORD, Rules, SECRETS, USER, content, read};
-
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::{Archive, PASSWORD, Rules, SECRETS, Test, USER, content, read, read_at_once};
 
 #[tokio::test]
 async fn public_data_ask_nobody() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     assert_eq!(read(&access, &archive.data.url("/public/x.nc")).await?, content());
     assert!(archive.login.seen().is_empty() && archive.data.seen().iter().all(|s| s.header("authorization").is_empty()));
@@ -27,7 +25,7 @@ async fn public_data_ask_nobody() -> Test {
 
 #[tokio::test]
 async fn strategies_have_an_order() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let folder = tempfile::tempdir()?;
     let netrc = folder.path().join("netrc");
     let from = async |change: &dyn Fn(&mut cube_access::AccessOptions)| {
@@ -96,7 +94,7 @@ impl Prompt for Person {
 
 #[tokio::test]
 async fn a_person_is_asked_last_and_once() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let folder = tempfile::tempdir()?;
     let (netrc, cache) = (folder.path().join("netrc"), folder.path().join("cache"));
     std::fs::write(&netrc, "# mine\nmachine other login a password b\n")?;
@@ -133,7 +131,7 @@ async fn a_person_is_asked_last_and_once() -> Test {
 
 #[tokio::test]
 async fn login_and_persist() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let folder = tempfile::tempdir()?;
     let netrc = folder.path().join("netrc");
     let mut options = archive.with_password();
@@ -153,7 +151,7 @@ async fn login_and_persist() -> Test {
 
 #[tokio::test]
 async fn a_login_host_that_is_down_is_asked_again() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let mut options = archive.with_password();
     options.http.retries = 0;
     let access = Access::new(options)?;
@@ -166,7 +164,7 @@ async fn a_login_host_that_is_down_is_asked_again() -> Test {
 
 #[tokio::test]
 async fn too_many_tokens_are_no_problem() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     Rules::set(&archive.rules.is_full, true);
     assert_eq!(read(&archive.access()?, &archive.data.url("/bearer/x.nc")).await?, content());
     assert_eq!(archive.login.count("/api/users/tokens"), 1);
@@ -175,7 +173,7 @@ async fn too_many_tokens_are_no_problem() -> Test {
 
 #[tokio::test]
 async fn a_busy_login_host_is_waited_for() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     archive.rules.busy.store(2, SeqCst);
     assert_eq!(read(&archive.access()?, &archive.data.url("/bearer/x.nc")).await?, content());
     assert_eq!(archive.token_requests(), 3, "two of them were refused with Retry-After");
@@ -185,22 +183,12 @@ async fn a_busy_login_host_is_waited_for() -> Test {
 /// Many tasks, one login; tokens that end under them are renewed once.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_renewed_once_in_the_middle_of_a_run() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     for round in 1..=3 {
         for path in ["/bearer/x.nc", "/presigned/x.nc"] {
             let url = archive.data.url(path);
-            let tasks: Vec<_> = (0..64)
-                .map(|_| {
-                    tokio::spawn({
-                        let (access, url) = (access.clone(), url.clone());
-                        async move { read(&access, &url).await }
-                    })
-                })
-                .collect();
-            for task in tasks {
-                assert_eq!(task.await??, content());
-            }
+            read_at_once(&access, &url, 64).await?;
         }
         assert_eq!(archive.token_requests(), round);
         archive.rules.revoke();
@@ -212,7 +200,7 @@ async fn tokens_are_renewed_once_in_the_middle_of_a_run() -> Test {
 
 #[tokio::test]
 async fn a_second_refusal_is_an_error() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     Rules::set(&archive.rules.refuses_all, true);
     let url = archive.data.url("/bearer/x.nc");
@@ -222,11 +210,23 @@ async fn a_second_refusal_is_an_error() -> Test {
         assert!(e.hint().is_some_and(|h| h.contains("unaccepted_eulas") && h.contains("application_search")), "{e:?}");
     }
     assert_eq!(archive.token_requests(), 2, "asked once more, and never again: the login host says that the token is right");
-    // A right token and a host that forbids.
+    // A login host that gives another token each time does not make us ask for ever.
+    let forgetful = archive.access()?;
     Rules::set(&archive.rules.refuses_all, false);
-    let e = read(&access, &archive.data.url("/forbidden/x.nc")).await.expect_err("forbidden");
-    assert!(e.kind() == Kind::Denied, "{e}");
-    assert_eq!(archive.token_requests(), 2);
+    Rules::set(&archive.rules.is_forgetful, true);
+    archive.rules.revoke();
+    let e = read(&forgetful, &url).await.expect_err("refused");
+    assert!(e.kind() == Kind::Denied && e.to_string().contains("refuses a new token as well"), "{e}");
+    assert_eq!(archive.token_requests(), 4);
+    Rules::set(&archive.rules.is_forgetful, false);
+    archive.rules.issue();
+    // A right token and a host that forbids.
+    let access = archive.access()?;
+    for _ in 0..3 {
+        let e = read(&access, &archive.data.url("/forbidden/x.nc")).await.expect_err("forbidden");
+        assert!(e.kind() == Kind::Denied, "{e}");
+        assert_eq!(archive.token_requests(), 6);
+    }
     // A token that was given cannot be renewed, unless there is a password.
     let mut options = archive.options();
     options.earthdata.token = Some(Secret::new("TOKEN-SECRET-revoked"));
@@ -242,7 +242,7 @@ async fn a_second_refusal_is_an_error() -> Test {
 /// Hosts that know no tokens: the dance through the login host, once for all tasks, and cookies from then on.
 #[tokio::test(flavor = "multi_thread")]
 async fn cookies_of_old_hosts_are_fetched_once() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     for with_token in [false, true] {
         let mut options = archive.with_password();
         if with_token {
@@ -252,17 +252,7 @@ async fn cookies_of_old_hosts_are_fetched_once() -> Test {
         let before = archive.login.count("/oauth/authorize");
         let access = Access::new(options)?;
         let url = archive.data.url("/legacy/x.nc");
-        let tasks: Vec<_> = (0..32)
-            .map(|_| {
-                tokio::spawn({
-                    let (access, url) = (access.clone(), url.clone());
-                    async move { read(&access, &url).await }
-                })
-            })
-            .collect();
-        for task in tasks {
-            assert_eq!(task.await??, content());
-        }
+        read_at_once(&access, &url, 32).await?;
         assert_eq!(archive.login.count("/oauth/authorize"), before + 1, "one visit for 32 tasks");
         let asked = archive.data.seen().len();
         assert_eq!(read(&access, &url).await?, content());
@@ -274,7 +264,7 @@ async fn cookies_of_old_hosts_are_fetched_once() -> Test {
 
 #[tokio::test]
 async fn other_hosts_get_nothing() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     assert_eq!(read(&access, &archive.data.url("/presigned/x.nc")).await?, content());
     assert!(archive.presigned.seen().iter().all(|s| s.header("authorization").is_empty() && s.header("cookie").is_empty()));
@@ -293,7 +283,7 @@ async fn other_hosts_get_nothing() -> Test {
 
 #[tokio::test]
 async fn what_a_person_can_mend_says_where() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     let e = read(&access, &archive.data.url("/eula/x.nc")).await.expect_err("an agreement");
     let there = archive.login.url("/accept_eula?eula_id=7&client_id=app1");
@@ -308,7 +298,7 @@ async fn what_a_person_can_mend_says_where() -> Test {
 
 #[tokio::test]
 async fn web_pages_are_no_data() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     for path in ["/page/x.nc", "/page/untyped.nc"] {
         let url = archive.data.url(path);
@@ -325,7 +315,7 @@ async fn web_pages_are_no_data() -> Test {
 /// Who asks says so himself: nothing of ours is added.
 #[tokio::test]
 async fn a_callers_own_credentials_stay() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     let headers = http::HeaderMap::from_iter([(http::header::AUTHORIZATION, "Bearer own".parse()?)]);
     let answer = access.http().request(http::Method::GET, &archive.data.url("/bearer/x.nc"), headers, None).await?;

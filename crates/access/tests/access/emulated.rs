@@ -2,10 +2,9 @@
 
 use cube_access::{Access, AccessOptions, EarthdataOptions, HttpOptions, Kind, Secret, earthdata::KeysFor};
 use cube_testkit::earthdata::{Earthdata, Options, Role};
+use object_store::ObjectStoreExt;
 
-use crate::archive::read;
-
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::{Test, read};
 
 const DATA_HOSTS: [Role; 3] = [Role::Lpdaac, Role::Podaac, Role::Nsidc];
 
@@ -84,6 +83,55 @@ async fn tokens_that_end_all_the_time() -> Test {
     }
     let tokens = services.counts()["token_requests"]["requests"].as_u64().ok_or("no count")?;
     assert!((4..=6).contains(&tokens), "20 files, 5 requests each: {tokens}");
+    assert_no_leak(&services);
+    Ok(())
+}
+
+/// Tokens that are good for so few requests that others use them up first.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_others_use_up() -> Test {
+    let services = Earthdata::start(&Options::default())?;
+    for uses in [1, 3] {
+        services.reset();
+        let access = Access::new(options(&services))?;
+        let hrefs = files(&access, &services).await?;
+        services.set_plan_text(&format!(r#"{{"token_uses": {uses}, "direct": ["nsidc"]}}"#))?;
+        let reads = (0..3).flat_map(|_| &hrefs).map(|href| {
+            let (access, href) = (access.clone(), href.clone());
+            tokio::spawn(async move { read(&access, &href).await.map(drop) })
+        });
+        let keys = DATA_HOSTS.map(|role| {
+            let (access, endpoint) = (access.clone(), format!("{}/s3credentials", services.url(role)));
+            tokio::spawn(async move { access.earthdata().s3_credentials(KeysFor::Endpoint(&endpoint)).await.map(drop) })
+        });
+        for task in reads.chain(keys).collect::<Vec<_>>() {
+            task.await?.map_err(|e| format!("good for {uses}: {e:?}"))?;
+        }
+        let counts = services.counts();
+        let tokens = counts["token_requests"]["requests"].as_u64().ok_or("no count")?;
+        assert!(tokens >= 63 / uses && tokens <= 2 * 63, "{uses}: {tokens}");
+        assert!(DATA_HOSTS.iter().all(|role| counts["key_requests"][role.name()]["statuses"]["200"] == 1), "{counts}");
+        assert_no_leak(&services);
+    }
+    Ok(())
+}
+
+/// A file is signed for once; its other ranges cost one request each.
+#[tokio::test]
+async fn ranges_of_signed_files() -> Test {
+    let services = Earthdata::start(&Options::default())?;
+    let access = Access::new(options(&services))?;
+    let hrefs = files(&access, &services).await?;
+    let before = access.stats().requests;
+    for href in &hrefs[..5] {
+        let (store, path) = access.object(href).await?;
+        for at in 0..10 {
+            assert_eq!(store.get_range(&path, at * 10..at * 10 + 10).await?.len(), 10);
+        }
+    }
+    // The host asks who we are, once, and gets a token; five files are signed; fifty ranges are read.
+    assert_eq!(access.stats().requests - before, 1 + 1 + 5 + 50);
+    assert_eq!(services.counts()["presigned_requests"]["requests"], 50);
     assert_no_leak(&services);
     Ok(())
 }

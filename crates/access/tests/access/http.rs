@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cube_access::{Access, AccessOptions, HttpOptions, Kind};
-use cube_testkit::server::{Answer, Call, Fault, Rule, Server, Service};
+use cube_testkit::server::{Answer, Call, Fault, Rule, Server};
 use http::{HeaderMap, Method, StatusCode};
 use object_store::{GetOptions, GetRange, ObjectStoreExt};
 
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::{Answers, Test};
 
 /// Content that differs at every place.
 fn content(n: usize) -> Bytes {
@@ -171,21 +171,22 @@ async fn head_falls_back_to_a_range() -> Test {
     Ok(())
 }
 
-/// Answers what it was asked: path and query as they came over the wire.
-#[derive(Debug)]
-struct Echo;
+/// Answers what it was asked.
+fn echo(call: &Call) -> Answer {
+    let value =
+        serde_json::json!({ "path": call.path, "query": call.query, "body": String::from_utf8_lossy(&call.body), "method": call.method.as_str() });
+    Answer::json(StatusCode::OK, "application/json", &value)
+}
 
-impl Service for Echo {
-    fn answer(&self, call: &Call) -> Answer {
-        let value = serde_json::json!({ "path": call.path, "query": call.query, "body": String::from_utf8_lossy(&call.body), "method": call.method.as_str() });
-        Answer::json(StatusCode::OK, "application/json", &value)
-    }
+/// Answers with a web page.
+fn page(text: &'static str) -> impl Fn(&Call) -> Answer {
+    move |_| Answer::new(StatusCode::OK, text.into()).with(http::header::CONTENT_TYPE, "text/html; charset=utf-8")
 }
 
 #[tokio::test]
 async fn hrefs_arrive_as_they_were_written() -> Test {
     let names = ["a b.tif", "a+b,c:d.tif", "é/ü.tif", "S2A_(1)_[2]'.tif", "a=b&c;d@e.tif", "100%.tif", "a%2Bb.tif"];
-    let mut server = Server::builder().service("/echo", Echo);
+    let mut server = Server::builder().service("/echo", Answers(echo));
     for (i, name) in names.iter().enumerate() {
         server = server.file(name, vec![i as u8; 10]);
     }
@@ -213,8 +214,8 @@ async fn hrefs_arrive_as_they_were_written() -> Test {
 
 #[tokio::test]
 async fn credentials_stay_with_their_host() -> Test {
-    let other = Server::builder().service("/echo", Echo).start()?;
-    let server = Server::builder().service("/echo", Echo).service("/here", Echo).file("x", "y").start()?;
+    let other = Server::builder().service("/echo", Answers(echo)).start()?;
+    let server = Server::builder().service("/echo", Answers(echo)).service("/here", Answers(echo)).file("x", "y").start()?;
     let access = access()?;
     let mut headers = HeaderMap::new();
     headers.insert("authorization", "Bearer TOPSECRET".parse()?);
@@ -246,16 +247,7 @@ async fn credentials_stay_with_their_host() -> Test {
 /// A page to log in is no file, whatever its status says.
 #[tokio::test]
 async fn login_pages_are_not_files() -> Test {
-    #[derive(Debug)]
-    struct Login;
-    impl Service for Login {
-        fn answer(&self, _: &Call) -> Answer {
-            let mut page = Answer::new(StatusCode::OK, "<html>log in</html>".into());
-            page.header(http::header::CONTENT_TYPE, "text/html; charset=utf-8");
-            page
-        }
-    }
-    let login = Server::builder().service("/login", Login).start()?;
+    let login = Server::builder().service("/login", Answers(page("<html>log in</html>"))).start()?;
     let server = serve(&content(10), vec![Rule::always("*", Fault::Redirect { location: login.url_of("/login") })])?;
     let (store, path) = access()?.object(&server.url_of(FILE)).await?;
     let e = cube_access::Error::from_store("x", store.get_range(&path, 0..5).await.expect_err("a page"));
@@ -278,22 +270,13 @@ async fn retry_after_is_waited_for_up_to_the_limit() -> Test {
 
 #[tokio::test]
 async fn documents_are_limited_and_explained() -> Test {
-    #[derive(Debug)]
-    struct Broken;
-    impl Service for Broken {
-        fn answer(&self, call: &Call) -> Answer {
-            match call.path.as_str() {
-                "/words" => {
-                    Answer::json(StatusCode::BAD_REQUEST, "application/json", &serde_json::json!({ "description": "no such collection: moon" }))
-                }
-                "/echoes" => {
-                    Answer::json(StatusCode::BAD_REQUEST, "application/json", &serde_json::json!({ "detail": "token TOPSECRET is not valid" }))
-                }
-                _ => Answer::new(StatusCode::OK, "<html>welcome</html>".into()),
-            }
-        }
-    }
-    let server = Server::builder().service("/b", Broken).file("large", content(3 << 20)).start()?;
+    let refuse = |field: &str, words: &str| Answer::json(StatusCode::BAD_REQUEST, "application/json", &serde_json::json!({ field: words }));
+    let broken = move |call: &Call| match call.path.as_str() {
+        "/words" => refuse("description", "no such collection: moon"),
+        "/echoes" => refuse("detail", "token TOPSECRET is not valid"),
+        _ => Answer::new(StatusCode::OK, "<html>welcome</html>".into()),
+    };
+    let server = Server::builder().service("/b", Answers(broken)).file("large", content(3 << 20)).start()?;
     let access =
         Access::new(AccessOptions { http: HttpOptions { max_document_bytes: 1 << 20, ..HttpOptions::default() }, ..AccessOptions::default() })?;
     let e = access.read(&server.url_of("/large")).await.expect_err("too large");

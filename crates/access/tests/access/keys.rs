@@ -4,42 +4,13 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use cube_access::{Access, AccessOptions, Kind, S3Options, Secret, earthdata::KeysFor};
 
-use crate::{
-    archive::{Archive, Rules, content, read},
-    fake::{Fake, Reply, file},
-};
-
-type Test = Result<(), Box<dyn std::error::Error>>;
-
-/// A store that wants signed requests.
-pub(crate) async fn store() -> std::io::Result<Fake> {
-    Fake::start(|seen| match (seen.header("authorization").starts_with("AWS4-HMAC-SHA256"), seen.path()) {
-        (true, "/private-bucket/x.nc" | "/lp-prod-protected/x.nc") => file(seen, &content()),
-        (false, "/private-bucket/x.nc") => Reply::status(403),
-        _ => Reply::status(404),
-    })
-    .await
-}
-
-pub(crate) fn at(store: &Fake) -> S3Options {
-    S3Options { endpoint: Some(store.url("")), ..S3Options::default() }
-}
+use crate::support::{Archive, Rules, Test, at, content, read, read_at_once, store};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_tasks_ask_for_keys_once() -> Test {
-    let (archive, store) = (Archive::start().await?, store().await?);
+    let (archive, store) = (Archive::start()?, store()?);
     let access = Access::new(AccessOptions { s3: at(&store), ..archive.with_password() })?;
-    let tasks: Vec<_> = (0..64)
-        .map(|_| {
-            tokio::spawn({
-                let access = access.clone();
-                async move { read(&access, "s3://private-bucket/x.nc").await }
-            })
-        })
-        .collect();
-    for task in tasks {
-        assert_eq!(task.await??, content());
-    }
+    read_at_once(&access, "s3://private-bucket/x.nc", 64).await?;
     assert_eq!((archive.token_requests(), archive.data.count("/s3credentials")), (1, 1));
     assert!(
         store
@@ -55,7 +26,7 @@ async fn many_tasks_ask_for_keys_once() -> Test {
 
 #[tokio::test]
 async fn keys_are_renewed_before_they_end() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     let of = KeysFor::Address("s3://private-bucket/x.nc");
     let keys = access.earthdata().s3_credentials(of).await?;
@@ -76,7 +47,7 @@ async fn keys_are_renewed_before_they_end() -> Test {
 /// The endpoint's redirect is a refusal of the token: it is renewed once, and not followed.
 #[tokio::test]
 async fn a_refused_token_is_renewed_once() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     let of = KeysFor::Address("s3://private-bucket/x.nc");
     access.earthdata().token().await?;
@@ -103,7 +74,7 @@ async fn a_refused_token_is_renewed_once() -> Test {
 
 #[tokio::test]
 async fn whose_keys_is_known_or_asked() -> Test {
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let access = archive.access()?;
     let keys = async |of| access.earthdata().s3_credentials(of).await;
     let e = keys(KeysFor::Address("s3://nobodys-bucket/x")).await.expect_err("unknown");
@@ -132,7 +103,7 @@ async fn whose_keys_is_known_or_asked() -> Test {
 
 #[tokio::test]
 async fn options_go_before_the_registry() -> Test {
-    let (archive, store) = (Archive::start().await?, store().await?);
+    let (archive, store) = (Archive::start()?, store()?);
     let mut options = AccessOptions { s3: at(&store), ..archive.with_password() };
     options.earthdata.credentials_endpoint = Some(archive.endpoint());
     assert_eq!(read(&Access::new(options)?, "s3://lp-prod-protected/x.nc").await?, content());

@@ -3,7 +3,7 @@
 use cube_access::{Access, AccessOptions, Kind};
 use object_store::ObjectStoreExt;
 
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Test;
 
 #[tokio::test]
 async fn names_of_every_form_are_found() -> Test {

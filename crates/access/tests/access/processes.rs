@@ -8,12 +8,7 @@ use cube_access::{
 };
 use tokio::process::Command;
 
-use crate::{
-    archive::{Archive, PASSWORD, SECRETS, USER, content, read},
-    keys::{at, store},
-};
-
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::{Archive, PASSWORD, SECRETS, Test, USER, at, content, read, store};
 
 const WORKERS: usize = 8;
 const GRANULES: usize = 200;
@@ -51,7 +46,7 @@ async fn run(hrefs: &str, variables: &[(&str, String)]) -> Test {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_share_a_cache() -> Test {
-    let (archive, store, cache) = (Archive::start().await?, store().await?, tempfile::tempdir()?);
+    let (archive, store, cache) = (Archive::start()?, store()?, tempfile::tempdir()?);
     let hrefs = format!("s3://private-bucket/x.nc {}", archive.data.url("/bearer/x.nc"));
     let variables = [
         ("EARTHDATA_USERNAME", USER.to_owned()),
@@ -83,7 +78,7 @@ async fn processes_share_a_cache() -> Test {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_renew_through_their_driver() -> Test {
-    let (archive, store, folder) = (Archive::start().await?, store().await?, tempfile::tempdir()?);
+    let (archive, store, folder) = (Archive::start()?, store()?, tempfile::tempdir()?);
     let driver = Access::new(AccessOptions { s3: at(&store), ..archive.with_password() })?;
     let broker = driver.broker().await?;
     let context = driver.auth_context(&ContextOptions { addresses: vec!["s3://private-bucket/x.nc".into()], token: false }, Some(&broker)).await?;
@@ -105,7 +100,7 @@ async fn workers_renew_through_their_driver() -> Test {
 
 #[tokio::test]
 async fn without_a_way_back_tasks_end_as_expired() -> Test {
-    let (archive, store) = (Archive::start().await?, store().await?);
+    let (archive, store) = (Archive::start()?, store()?);
     let driver = Access::new(AccessOptions { s3: at(&store), ..archive.with_password() })?;
     let wanted = ContextOptions { addresses: vec!["s3://private-bucket/x.nc".into()], token: false };
     archive.rules.life.store(2, SeqCst);
@@ -138,7 +133,7 @@ async fn without_a_way_back_tasks_end_as_expired() -> Test {
 /// Keys that are to be renewed, by a driver that is gone: they are good for four minutes more.
 #[tokio::test]
 async fn keys_are_used_to_their_end_when_nobody_renews_them() -> Test {
-    let (archive, store) = (Archive::start().await?, store().await?);
+    let (archive, store) = (Archive::start()?, store()?);
     let driver = Access::new(AccessOptions { s3: at(&store), ..archive.with_password() })?;
     let wanted = ContextOptions { addresses: vec!["s3://private-bucket/x.nc".into()], token: true };
     let broker = driver.broker().await?;
@@ -168,7 +163,7 @@ async fn keys_are_used_to_their_end_when_nobody_renews_them() -> Test {
 #[tokio::test]
 async fn a_broker_answers_only_its_own() -> Test {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let archive = Archive::start().await?;
+    let archive = Archive::start()?;
     let driver = archive.access()?;
     let broker = driver.broker().await?;
     let context = driver.auth_context(&ContextOptions::default(), Some(&broker)).await?;

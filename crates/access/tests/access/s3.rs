@@ -6,7 +6,7 @@ use cube_access::{Access, AccessOptions, HttpOptions, Kind, S3Options, Secret};
 use cube_testkit::server::{Fault, Rule, Server};
 use object_store::ObjectStoreExt;
 
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Test;
 
 fn access(server: &Server, s3: S3Options) -> Result<Access, cube_access::Error> {
     let s3 = S3Options { endpoint: Some(server.url()), allow_http: true, region: Some("eu-central-1".into()), ..s3 };

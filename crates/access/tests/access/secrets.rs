@@ -11,12 +11,7 @@ use cube_access::{
 };
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
-use crate::{
-    archive::{Archive, SECRETS, read},
-    keys::{at, store},
-};
-
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::{Archive, SECRETS, Test, at, everything, read, store};
 
 #[derive(Debug, Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -65,17 +60,24 @@ async fn no_secret_is_printed() -> Test {
     tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(printed.clone()).init();
     log::set_logger(Box::leak(Box::new(printed.clone()))).map_err(|e| e.to_string())?;
     log::set_max_level(log::LevelFilter::Trace);
-    let (archive, store, folder) = (Archive::start().await?, store().await?, tempfile::tempdir()?);
+    let (archive, store, folder) = (Archive::start()?, store()?, tempfile::tempdir()?);
     let mut options = AccessOptions { s3: at(&store), ..archive.with_password() };
     options.earthdata.cache = Some(folder.path().to_owned());
     options.earthdata.token = Some(Secret::new("TOKEN-SECRET-revoked"));
     let access = Access::new(options.clone())?;
     let mut said = vec![format!("{options:?}")];
+    let signed = format!("{}?token=CODE-SECRET", archive.data.url("/presigned/x.nc"));
+    for _ in 0..2 {
+        read(&access, &signed).await?;
+    }
+    assert_eq!(archive.presigned.seen().len(), 2);
+    archive.rules.revoke();
     let paths =
         ["/bearer/x.nc", "/presigned/x.nc", "/legacy/x.nc", "/hostile/x.nc", "/eula/x.nc", "/forbidden/x.nc", "/page/x.nc", "/none", "/public/x.nc"];
     for path in paths {
         // With a secret of the caller's own.
         let href = format!("{}?token=CODE-SECRET", archive.data.url(path));
+        said.push(format!("{:?}", access.object(&href).await?.0));
         said.extend(read(&access, &href).await.err().map(|e| everything(&e)));
         archive.rules.revoke();
     }
@@ -110,15 +112,4 @@ async fn no_secret_is_printed() -> Test {
     }
     archive.assert_kept();
     Ok(())
-}
-
-/// An error with all that it comes from.
-fn everything(e: &cube_access::Error) -> String {
-    let mut text = format!("{e} {e:?} {:?}", e.hint());
-    let mut source = std::error::Error::source(e);
-    while let Some(e) = source {
-        text += &format!(" {e} {e:?}");
-        source = e.source();
-    }
-    text
 }

@@ -7,24 +7,18 @@ use std::sync::{
 
 use cube_access::{Access, AccessOptions, CdseOptions, HttpOptions, Kind, PlanetaryOptions, Secret};
 
-use crate::{
-    archive::{content, read},
-    fake::{Fake, Reply, Seen, file},
-};
-
-type Test = Result<(), Box<dyn std::error::Error>>;
+use crate::support::{Fake, Reply, Seen, Test, content, file, read, read_at_once};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blobs_are_signed_once_for_each_container() -> Test {
-    let blobs = Fake::start(|seen| if seen.query("sig") == "SIGNATURE SECRET+1" { file(seen, &content()) } else { Reply::status(403) }).await?;
+    let blobs = Fake::start(|seen| if seen.query("sig") == "SIGNATURE SECRET+1" { file(seen, &content()) } else { Reply::status(403) })?;
     let signer = Fake::start(|seen| match seen.path() {
         "/token/landsat/c2" => {
             let ends = chrono::Utc::now() + chrono::TimeDelta::hours(1);
             Reply::json(200, &serde_json::json!({ "msft:expiry": ends.to_rfc3339(), "token": "se=2099&sig=SIGNATURE%20SECRET%2B1" }))
         }
         _ => Reply::status(404),
-    })
-    .await?;
+    })?;
     let planetary = PlanetaryOptions {
         service: signer.url("/token").parse().ok(),
         subscription_key: Some(Secret::new("SUBSCRIPTION-SECRET")),
@@ -32,17 +26,7 @@ async fn blobs_are_signed_once_for_each_container() -> Test {
     };
     let access = Access::new(AccessOptions { planetary, http: HttpOptions { retries: 0, ..HttpOptions::default() }, ..AccessOptions::default() })?;
     let url = blobs.url("/c2/a/x.tif");
-    let tasks: Vec<_> = (0..32)
-        .map(|_| {
-            tokio::spawn({
-                let (access, url) = (access.clone(), url.clone());
-                async move { read(&access, &url).await }
-            })
-        })
-        .collect();
-    for task in tasks {
-        assert_eq!(task.await??, content());
-    }
+    read_at_once(&access, &url, 32).await?;
     assert_eq!(signer.seen().len(), 1, "one signature for 32 tasks");
     assert_eq!(signer.seen()[0].header("ocp-apim-subscription-key"), "SUBSCRIPTION-SECRET");
     assert!(blobs.seen().iter().all(|s| !s.text().contains("SUBSCRIPTION-SECRET")));
@@ -77,7 +61,7 @@ fn copernicus(asked: &Arc<AtomicUsize>) -> impl Fn(&Seen) -> Reply + Send + Sync
 #[tokio::test(flavor = "multi_thread")]
 async fn copernicus_gets_its_token() -> Test {
     let asked = Arc::new(AtomicUsize::new(0));
-    let service = Fake::start(copernicus(&asked)).await?;
+    let service = Fake::start(copernicus(&asked))?;
     let cdse = |password: &str| CdseOptions {
         username: Some("sentinel".into()),
         password: Some(Secret::new(password)),
@@ -87,25 +71,11 @@ async fn copernicus_gets_its_token() -> Test {
     };
     let access = Access::new(AccessOptions { cdse: cdse("PASSWORD-SECRET&"), ..AccessOptions::default() })?;
     let url = service.url("/product/x.nc");
-    let round = async || {
-        let tasks: Vec<_> = (0..32)
-            .map(|_| {
-                tokio::spawn({
-                    let (access, url) = (access.clone(), url.clone());
-                    async move { read(&access, &url).await }
-                })
-            })
-            .collect();
-        for task in tasks {
-            assert_eq!(task.await??, content());
-        }
-        Ok::<_, Box<dyn std::error::Error>>(())
-    };
-    round().await?;
+    read_at_once(&access, &url, 32).await?;
     assert_eq!(asked.load(SeqCst), 1, "one login for 32 tasks");
     // The service forgets the token: it is renewed once, without the password.
     asked.fetch_add(1, SeqCst);
-    round().await?;
+    read_at_once(&access, &url, 32).await?;
     assert_eq!(asked.load(SeqCst), 3);
     let renewal = service.seen().into_iter().rfind(|s| s.path() == "/token").ok_or("no renewal")?;
     assert!(String::from_utf8_lossy(&renewal.body).contains("grant_type=refresh_token"), "{}", renewal.text());

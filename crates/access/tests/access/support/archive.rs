@@ -10,7 +10,7 @@ use std::{
 
 use cube_access::{Access, AccessOptions, EarthdataOptions, HttpOptions, S3Options, Secret};
 
-use crate::fake::{Fake, Reply, Seen, file};
+use super::{Fake, Reply, Seen, content, file};
 
 pub(crate) const USER: &str = "gaia";
 pub(crate) const PASSWORD: &str = "PASSWORD-SECRET";
@@ -37,6 +37,8 @@ pub(crate) struct Rules {
     pub(crate) is_full: Mutex<bool>,
     /// Whether a new token is refused as well.
     pub(crate) refuses_all: Mutex<bool>,
+    /// Whether the login host gives another token each time, and none of them is good.
+    pub(crate) is_forgetful: Mutex<bool>,
     /// What is left of answers that say 429.
     pub(crate) busy: AtomicUsize,
     /// What the application of the data host is: approved or not.
@@ -50,7 +52,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Rules {
     pub(crate) fn issue(&self) -> String {
         let token = format!("TOKEN-SECRET-{}", self.issued.fetch_add(1, SeqCst));
-        lock(&self.valid).insert(token.clone());
+        if !*lock(&self.is_forgetful) {
+            lock(&self.valid).insert(token.clone());
+        }
         token
     }
 
@@ -105,11 +109,6 @@ fn login(seen: &Seen, rules: &Rules) -> Reply {
     }
 }
 
-/// Content of every file.
-pub(crate) fn content() -> Vec<u8> {
-    (0..10_000_u32).map(|i| (i * 7 % 251) as u8).collect()
-}
-
 fn data(seen: &Seen, rules: &Rules, hosts: &[String; 3]) -> Reply {
     let [login, presigned, hostile] = hosts;
     let here = seen.header("host");
@@ -162,26 +161,24 @@ fn data(seen: &Seen, rules: &Rules, hosts: &[String; 3]) -> Reply {
 }
 
 impl Archive {
-    pub(crate) async fn start() -> std::io::Result<Self> {
+    pub(crate) fn start() -> cube_testkit::Result<Self> {
         let rules = Arc::new(Rules { life: 3600.into(), ..Rules::default() });
         let of_login = Arc::clone(&rules);
-        let login_host = Fake::start(move |seen| login(seen, &of_login)).await?;
+        let login_host = Fake::start(move |seen| login(seen, &of_login))?;
         let presigned = Fake::start(|seen| {
             // As S3 does: two ways to say who one is are one too many.
             if seen.headers.contains_key("authorization") { Reply::status(400) } else { file(seen, &content()) }
-        })
-        .await?;
+        })?;
         let login_name = login_host.host().to_owned();
         let back_to_login = format!("http://{login_name}/oauth/authorize?client_id=evil&redirect_uri=http://127.0.0.1:1/&state=x");
         let hostile = Fake::start(move |seen| match seen.path() {
             "/steal" => Reply::redirect(302, &back_to_login).with("set-cookie", "session=planted; Domain=127.0.0.1"),
             "/planted" => Reply::status(401).with("www-authenticate", "Basic"),
             _ => Reply::status(404),
-        })
-        .await?;
+        })?;
         let hosts = [login_name, presigned.host().to_owned(), hostile.host().to_owned()];
         let of_data = Arc::clone(&rules);
-        let data = Fake::start(move |seen| data(seen, &of_data, &hosts)).await?;
+        let data = Fake::start(move |seen| data(seen, &of_data, &hosts))?;
         Ok(Self { login: login_host, data, presigned, hostile, rules })
     }
 
@@ -238,13 +235,4 @@ impl Archive {
             assert!(!text.contains("COOKIE-SECRET-data") && !text.contains("KEY-SECRET"), "the login host got {text}");
         }
     }
-}
-
-/// Reads a whole object.
-pub(crate) async fn read(access: &Access, href: &str) -> cube_access::Result<Vec<u8>> {
-    use object_store::ObjectStoreExt;
-    let (store, path) = access.object(href).await?;
-    let failed = |e| cube_access::Error::from_store(href, e);
-    let got = store.get(&path).await.map_err(failed)?;
-    got.bytes().await.map(|b| b.to_vec()).map_err(failed)
 }

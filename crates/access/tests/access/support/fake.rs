@@ -1,28 +1,54 @@
 //! A server on 127.0.0.1 whose answers are a function of the request.
 
 use std::{
-    convert::Infallible,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, task::JoinHandle};
+use cube_testkit::server::{Answer, Call, Server, Service};
+use http::{HeaderMap, Method, StatusCode, header};
+
+/// A service made of a closure.
+pub(crate) struct Answers<F>(pub(crate) F);
+
+impl<F: Fn(&Call) -> Answer + Send + Sync> Service for Answers<F> {
+    fn answer(&self, call: &Call) -> Answer {
+        (self.0)(call)
+    }
+}
+
+impl<F> fmt::Debug for Answers<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answers")
+    }
+}
 
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) method: Method,
-    pub(crate) uri: Uri,
+    path: String,
+    query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
+impl From<&Call> for Seen {
+    fn from(call: &Call) -> Self {
+        Self {
+            method: call.method.clone(),
+            path: call.path.clone(),
+            query: call.query.clone(),
+            headers: call.headers.clone(),
+            body: call.body.clone(),
+        }
+    }
+}
+
 impl Seen {
     pub(crate) fn path(&self) -> &str {
-        self.uri.path()
+        &self.path
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -30,20 +56,19 @@ impl Seen {
     }
 
     pub(crate) fn query(&self, name: &str) -> String {
-        let pairs = url::form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes());
-        pairs.into_owned().find(|(key, _)| key == name).map(|(_, value)| value).unwrap_or_default()
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
     /// Everything of it, as one text.
     pub(crate) fn text(&self) -> String {
         let headers: String = self.headers.iter().map(|(k, v)| format!("{k}: {}\n", String::from_utf8_lossy(v.as_bytes()))).collect();
-        format!("{} {}\n{headers}\n{}", self.method, self.uri, String::from_utf8_lossy(&self.body))
+        format!("{} {} {:?}\n{headers}\n{}", self.method, self.path, self.query, String::from_utf8_lossy(&self.body))
     }
 }
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Reply(Response<Full<Bytes>>);
+pub(crate) struct Reply(Answer);
 
 impl Reply {
     pub(crate) fn status(status: u16) -> Self {
@@ -51,9 +76,8 @@ impl Reply {
     }
 
     pub(crate) fn bytes(status: u16, media: &str, body: impl Into<Bytes>) -> Self {
-        let mut response = Response::new(Full::new(body.into()));
-        *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-        Self(response).with(header::CONTENT_TYPE.as_str(), media)
+        let status = StatusCode::from_u16(status).expect("a status");
+        Self(Answer::new(status, body.into()).with(header::CONTENT_TYPE, media))
     }
 
     pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {
@@ -65,11 +89,7 @@ impl Reply {
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        let name = header::HeaderName::try_from(name).expect("a name");
-        if name == header::CONTENT_TYPE {
-            self.0.headers_mut().remove(&name);
-        }
-        self.0.headers_mut().append(name, value.parse().expect("a value"));
+        self.0.set(name, value);
         self
     }
 }
@@ -77,43 +97,29 @@ impl Reply {
 /// A running server; it stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Fake {
-    address: String,
+    server: Server,
     seen: Arc<Mutex<Vec<Seen>>>,
-    task: JoinHandle<()>,
 }
 
 impl Fake {
-    pub(crate) async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?.to_string();
-        let (seen, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(answer));
+    pub(crate) fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> cube_testkit::Result<Self> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
-        let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
-                let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                    let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
-                    async move {
-                        let (head, body) = request.into_parts();
-                        let body = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();
-                        let seen = Seen { method: head.method, uri: head.uri, headers: head.headers, body };
-                        log.lock().unwrap_or_else(PoisonError::into_inner).push(seen.clone());
-                        Ok::<_, Infallible>(answer(&seen).0)
-                    }
-                });
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-            }
+        let service = Answers(move |call: &Call| {
+            let seen = Seen::from(call);
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(seen.clone());
+            answer(&seen).0
         });
-        Ok(Self { address, seen, task })
+        Ok(Self { server: Server::builder().service("", service).start()?, seen })
     }
 
     /// `127.0.0.1:PORT`.
-    pub(crate) fn host(&self) -> &str {
-        &self.address
+    pub(crate) fn host(&self) -> String {
+        self.server.address().to_string()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.server.url())
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -123,12 +129,6 @@ impl Fake {
     /// How often a path was asked for.
     pub(crate) fn count(&self, path: &str) -> usize {
         self.seen().iter().filter(|s| s.path() == path).count()
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -143,7 +143,7 @@ impl<'a> UnitLocator<'a> {
     pub fn touched_by_footprint(&self, footprint: Option<&geojson::Geometry>, bbox: Option<[f64; 4]>) -> ChunkSet {
         let from_geometry = footprint.and_then(|g| Shapes::from_geojson(g).ok()).filter(|s| !s.is_empty() && s.coords().all(finite));
         let from_bbox = || bbox.filter(|b| b.iter().all(|v| v.is_finite())).map(bbox_shapes);
-        let Some(shapes) = from_geometry.map(short_way).or_else(from_bbox) else { return self.all() };
+        let Some(shapes) = from_geometry.map(as_meant).or_else(from_bbox) else { return self.all() };
         let sag = sag_degrees(&shapes);
         let shapes = outline::cut(&shapes);
         let (x, y) = self.pixels_of_degrees(sag, &shapes);
@@ -328,15 +328,16 @@ fn bbox_shapes([west, south, east, north]: [f64; 4]) -> Shapes {
     Shapes::of(geo::Geometry::Rect(geo::Rect::new(Coord { x: west, y: south }, Coord { x: east, y: north })))
 }
 
-/// The shapes with every edge taken the short way round, rings around a pole closed over it: outlines of scenes that cross the antimeridian
-/// are often written with a jump from 180 to -180. One that jumps a whole turn may also mean the whole globe; then that reading is added.
-fn short_way(shapes: Shapes) -> Shapes {
-    let mut short = shapes.short_way();
-    let whole_turn = shapes.areas.iter().flat_map(|p| p.exterior().0.windows(2)).any(|e| (e[1].x - e[0].x).abs() > 359.999);
-    if whole_turn {
-        short.extend(shapes);
+/// The outline of a scene, its long edges read as [`Shapes::read_long_edges`] says. Outlines are often written with a jump from 180 to -180,
+/// whatever way their rings run: what could be meant by the short way is added.
+fn as_meant(shapes: Shapes) -> Shapes {
+    if !shapes.has_long_edges() {
+        return shapes;
     }
-    short
+    let short = shapes.short_way();
+    let (mut meant, _) = shapes.read_long_edges();
+    meant.extend(short);
+    meant
 }
 
 /// How far an edge of the outline may bend from a straight line in longitude and latitude, in degrees of arc.

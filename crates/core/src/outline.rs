@@ -4,7 +4,7 @@ use geo::{Coord, LineString, Polygon};
 
 use crate::{
     Extent, GeoBox, Transform,
-    shapes::{Shapes, clip_ring, contains, double_area},
+    shapes::{Shapes, clip_ring, contains, has_area},
 };
 
 /// How far a densified edge may run from the true curve on the sphere, in degrees (about 0.1 m).
@@ -184,7 +184,7 @@ fn cut_polygon(rings: &[Vec<Coord>]) -> Vec<Polygon> {
             let turns = Extent::of(hole.iter().map(|c| (c.x, c.y))).map_or(0..0, |h| turns(h.west - strip.east, h.east - strip.west));
             turns.map(|k| LineString(part(hole, -360.0 * k as f64))).collect::<Vec<_>>()
         });
-        pieces.push(Polygon::new(LineString(exterior), holes.filter(|h| double_area(&h.0) != 0.0).collect()));
+        pieces.push(Polygon::new(LineString(exterior), holes.filter(|h| has_area(&h.0)).collect()));
     }
     pieces
 }

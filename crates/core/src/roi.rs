@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Crs, Error, Extent, GeoBox, Result, Transform, error::shorten, outline, shapes::Shapes};
+use crate::{Crs, Error, Extent, GeoBox, LongEdges, Result, Transform, error::shorten, outline, shapes::Shapes};
 
 pub use crate::outline::lonlat_boxes;
 
@@ -11,7 +11,8 @@ const HINT: &str = "give `west,south,east,north`, WKT, GeoJSON or the path of a 
 /// A region of interest: a geometry in some CRS; spatial only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Roi {
-    /// Any geometry; points and lines choose the chunks that they touch. Longitudes may run on beyond 180 (170 … 190).
+    /// Any geometry as it was written; points and lines choose the chunks that they touch. Longitudes may run on beyond 180 (170 … 190).
+    /// What its edges mean says [`Roi::shapes`].
     pub geometry: geojson::Geometry,
     /// Its CRS; x before y, longitude before latitude.
     pub crs: Crs,
@@ -22,7 +23,7 @@ impl Roi {
     /// (`SRID=32632;POLYGON …`), or GeoJSON text (a geometry, feature or feature collection, also with the `crs` member of GeoJSON 2008).
     ///
     /// `crs` is what the numbers are in; longitude and latitude when absent. A text that names another CRS itself is an error.
-    /// Edges are straight lines in the CRS; in longitude and latitude one from 170 to -170 goes all the way round through 0.
+    /// Edges are straight lines in the CRS; for those of more than 180 degrees of longitude see [`Shapes::read_long_edges`].
     pub fn parse(text: &str, crs: Option<Crs>) -> Result<Self> {
         let text = text.trim();
         let numeric = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE, \t".contains(&b));
@@ -33,8 +34,7 @@ impl Roi {
             return Self::from_bounds(text, crs.unwrap_or_else(Crs::wgs84));
         }
         if text.starts_with('{') {
-            let value = serde_json::from_str(text).map_err(|e| bad(text, format!("is not valid JSON: {e}")))?;
-            return Self::from_geojson(&value, crs);
+            return Self::from_geojson_text(text, crs);
         }
         Self::from_wkt(text, crs)
     }
@@ -82,7 +82,12 @@ impl Roi {
 
     /// The area that a grid covers.
     pub fn from_geobox(geobox: &GeoBox) -> Result<Self> {
-        let ring = geobox.outline(1).into_iter().map(|(x, y)| [x, y]);
+        if geobox.affine().b == 0.0 && geobox.affine().d == 0.0 {
+            return Self::from_extent(geobox.extent(), geobox.crs().clone());
+        }
+        // Of a turned grid in longitude and latitude, an edge of more than 180 degrees needs points to say which way it goes.
+        let per_edge = if *geobox.crs() == Crs::wgs84() { 4 } else { 1 };
+        let ring = geobox.outline(per_edge).into_iter().map(|(x, y)| [x, y]);
         Self::new(geojson::Geometry::new(geojson::GeometryValue::new_polygon([ring.collect::<Vec<_>>()])), geobox.crs().clone())
     }
 
@@ -101,22 +106,43 @@ impl Roi {
         }
         let geometry: geo::Geometry =
             wkt::TryFromWkt::try_from_wkt_str(wkt.trim()).map_err(|e| bad(text, format!("is not a box, WKT or GeoJSON ({e})")))?;
-        Self::new(geojson::Geometry::new((&geometry).into()), one_crs(text, named, crs)?)
+        Self::new(geojson::Geometry::new((&geometry).into()), one_crs(named, crs).map_err(|problem| problem.of(text))?)
+    }
+
+    /// From GeoJSON as text: a geometry, a feature, or every feature of a collection.
+    pub fn from_geojson_text(text: &str, crs: Option<Crs>) -> Result<Self> {
+        let read = serde_json::from_str(text).map_err(|e| {
+            let what = if e.is_data() { "GeoJSON" } else { "valid JSON" };
+            bad(text, format!("is not {what}: {e}"))
+        })?;
+        Self::of_geojson(read, crs, &|| text.to_owned())
     }
 
     /// From GeoJSON: a geometry, a feature, or every feature of a collection.
     pub fn from_geojson(value: &serde_json::Value, crs: Option<Crs>) -> Result<Self> {
-        let text = value.to_string();
-        let named = legacy_crs(&text, value)?;
-        let geometry = match serde_json::from_value(value.clone()).map_err(|e: serde_json::Error| bad(&text, format!("is not GeoJSON: {e}")))? {
+        let text = || value.to_string();
+        let read = geojson::GeoJson::deserialize(value).map_err(|e| bad(&text(), format!("is not GeoJSON: {e}")))?;
+        Self::of_geojson(read, crs, &text)
+    }
+
+    /// `text` is asked for messages alone: regions may be large.
+    fn of_geojson(read: geojson::GeoJson, given: Option<Crs>, text: &dyn Fn() -> String) -> Result<Self> {
+        let more = match &read {
+            geojson::GeoJson::Geometry(g) => &g.foreign_members,
+            geojson::GeoJson::Feature(f) => &f.foreign_members,
+            geojson::GeoJson::FeatureCollection(all) => &all.foreign_members,
+        };
+        let named = legacy_crs(more.as_ref().and_then(|m| m.get("crs")));
+        let crs = named.and_then(|named| one_crs(named, given)).map_err(|problem| problem.of(&text()))?;
+        let geometry = match read {
             geojson::GeoJson::Geometry(g) => g,
-            geojson::GeoJson::Feature(f) => f.geometry.ok_or_else(|| bad(&text, "is a feature without a geometry"))?,
+            geojson::GeoJson::Feature(f) => f.geometry.ok_or_else(|| bad(&text(), "is a feature without a geometry"))?,
             geojson::GeoJson::FeatureCollection(all) => {
                 let geometries: Vec<_> = all.features.into_iter().filter_map(|f| f.geometry).collect();
                 geojson::Geometry::new(geojson::GeometryValue::GeometryCollection { geometries })
             }
         };
-        Self::new(geometry, one_crs(&text, named, crs)?)
+        Self::new(geometry, crs)
     }
 
     /// A geometry in a CRS; every vertex must be finite, and there must be one.
@@ -142,8 +168,31 @@ impl Roi {
         Ok(Self { geometry, crs })
     }
 
-    /// Areas, lines and points in the ROI's own CRS.
+    /// Areas, lines and points in the ROI's own CRS. In longitude and latitude long edges are read as [`Shapes::read_long_edges`] says, and
+    /// longitudes may run on beyond ±180.
     pub fn shapes(&self) -> Result<Shapes> {
+        let written = self.written()?;
+        if self.crs != Crs::wgs84() {
+            return Ok(written);
+        }
+        let (mut shapes, _) = written.read_long_edges();
+        // Holes may lie a turn away from their polygon: within ±180 all is in its place.
+        let apart =
+            |p: &geo::Polygon| !p.interiors().is_empty() && p.exterior().0.iter().chain(p.interiors().iter().flatten()).any(|c| c.x.abs() > 180.0);
+        let (apart, whole): (Vec<_>, Vec<_>) = shapes.areas.into_iter().partition(apart);
+        shapes.areas = whole;
+        if !apart.is_empty() {
+            shapes.extend(outline::cut(&Shapes { areas: apart, ..Shapes::default() }));
+        }
+        Ok(shapes)
+    }
+
+    /// How edges of more than 180 degrees of longitude were read that could be meant in two ways; nothing in other CRSs.
+    pub fn long_edges(&self) -> Result<LongEdges> {
+        if self.crs == Crs::wgs84() { Ok(self.written()?.read_long_edges().1) } else { Ok(LongEdges::default()) }
+    }
+
+    fn written(&self) -> Result<Shapes> {
         Shapes::from_geojson(&self.geometry).map_err(|e| bad(&self.geometry.to_string(), format!("has a geometry that cannot be used: {e}")))
     }
 
@@ -175,26 +224,39 @@ fn bad(text: &str, problem: impl Into<String>) -> Error {
     Error::invalid("ROI", shorten(text), problem).with_hint(HINT)
 }
 
+/// What is wrong with the CRS of a text, which is looked at only then.
+struct CrsProblem {
+    problem: String,
+    hint: String,
+}
+
+impl CrsProblem {
+    fn of(self, text: &str) -> Error {
+        bad(text, self.problem).with_hint(self.hint)
+    }
+}
+
 /// The CRS that the text names, the one that was given, or longitude and latitude; an error when the two differ.
-fn one_crs(text: &str, named: Option<Crs>, given: Option<Crs>) -> Result<Crs> {
+fn one_crs(named: Option<Crs>, given: Option<Crs>) -> Result<Crs, CrsProblem> {
     match (named, given) {
-        (Some(n), Some(g)) if n != g => {
-            Err(bad(text, format!("is in {n} by its own word, and in {g} by yours"))
-                .with_hint(format!("leave out --roi-crs, or give `--roi-crs {n}`")))
-        }
+        (Some(n), Some(g)) if n != g => Err(CrsProblem {
+            problem: format!("is in {n} by its own word, and in {g} by yours"),
+            hint: format!("leave out --roi-crs, or give `--roi-crs {n}`"),
+        }),
         (Some(crs), _) | (None, Some(crs)) => Ok(crs),
         (None, None) => Ok(Crs::wgs84()),
     }
 }
 
 /// The CRS that a `crs` member of GeoJSON 2008 names.
-fn legacy_crs(text: &str, value: &serde_json::Value) -> Result<Option<Crs>> {
-    match value.pointer("/crs/properties/name").map(|name| name.as_str().map(Crs::parse)) {
-        None => Ok(None),
-        Some(Some(Ok(crs))) => Ok(Some(crs)),
-        Some(_) => {
-            Err(bad(text, format!("names a CRS `{}` that is not known", shorten(&value["crs"].to_string()))).with_hint("name it with --roi-crs"))
-        }
+fn legacy_crs(member: Option<&serde_json::Value>) -> Result<Option<Crs>, CrsProblem> {
+    let Some(name) = member.and_then(|m| m.pointer("/properties/name")) else { return Ok(None) };
+    match name.as_str().map(Crs::parse) {
+        Some(Ok(crs)) => Ok(Some(crs)),
+        _ => Err(CrsProblem {
+            problem: format!("names a CRS `{}` that is not known", shorten(&member.map(ToString::to_string).unwrap_or_default())),
+            hint: "name it with --roi-crs".to_owned(),
+        }),
     }
 }
 

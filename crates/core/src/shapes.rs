@@ -1,5 +1,7 @@
 //! A geometry sorted by dimension, and cut at lines of constant x or y.
 
+use std::collections::HashSet;
+
 use geo::{Coord, Geometry, LineString, Polygon};
 
 use crate::{Extent, Result, outline};
@@ -7,7 +9,7 @@ use crate::{Extent, Result, outline};
 /// Areas, lines and points of a geometry, each in x, y order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shapes {
-    /// Polygons with holes; rings are closed.
+    /// Polygons with holes; rings are closed. Inside is what a ring goes around an odd number of times: both wings of a bowtie.
     pub areas: Vec<Polygon>,
     /// Lines, also polygons that have no area.
     pub lines: Vec<LineString>,
@@ -39,7 +41,7 @@ impl Shapes {
     }
 
     fn add_polygon(&mut self, polygon: Polygon) {
-        if double_area(&polygon.exterior().0) == 0.0 {
+        if !has_area(&polygon.exterior().0) {
             return self.add_line(polygon.exterior().clone());
         }
         self.areas.push(polygon);
@@ -86,7 +88,7 @@ impl Shapes {
         let mut out = Self::default();
         for polygon in &self.areas {
             let exterior = clip_ring(&polygon.exterior().0, to);
-            if double_area(&exterior) != 0.0 {
+            if has_area(&exterior) {
                 let holes = polygon.interiors().iter().map(|r| LineString(clip_ring(&r.0, to))).filter(|r| !r.0.is_empty()).collect();
                 out.areas.push(Polygon::new(LineString(exterior), holes));
             }
@@ -172,6 +174,41 @@ pub(crate) fn double_area(ring: &[Coord]) -> f64 {
     ring.windows(2).map(|e| (e[0].x - o.x) * (e[1].y - o.y) - (e[1].x - o.x) * (e[0].y - o.y)).sum()
 }
 
+/// Whether a closed ring goes around anything. The signed area alone is no measure: the wings of a bowtie take each other away.
+pub(crate) fn has_area(ring: &[Coord]) -> bool {
+    double_area(ring) != 0.0 || !retraces(ring)
+}
+
+/// Whether a ring runs over all of its course an even number of times, so that nothing is inside of it: points on one line, or what is left
+/// of a ring where an extent cuts all of its inside away. Exact for edges along x or y, as cutting makes them; others must be the same ones.
+fn retraces(ring: &[Coord]) -> bool {
+    let Some((first, other)) = ring.first().and_then(|f| Some((*f, *ring.iter().find(|c| *c != f)?))) else { return true };
+    if ring.iter().all(|c| (other.x - first.x) * (c.y - first.y) == (c.x - first.x) * (other.y - first.y)) {
+        return true;
+    }
+    // How often a place on a line is covered changes at the ends of edges: it is even everywhere if an even number ends at each place.
+    let mut odd: HashSet<[u64; 5]> = HashSet::new();
+    let mut turn = |end: [u64; 5]| {
+        if !odd.remove(&end) {
+            odd.insert(end);
+        }
+    };
+    // -0 is 0.
+    let bits = |v: f64| (v + 0.0).to_bits();
+    for edge in ring.windows(2).filter(|e| e[0] != e[1]) {
+        let (a, b) = ([bits(edge[0].x), bits(edge[0].y)], [bits(edge[1].x), bits(edge[1].y)]);
+        if a[0] == b[0] {
+            [a[1], b[1]].into_iter().for_each(|end| turn([0, a[0], end, 0, 0]));
+        } else if a[1] == b[1] {
+            [a[0], b[0]].into_iter().for_each(|end| turn([1, a[1], end, 0, 0]));
+        } else {
+            let (a, b) = (a.min(b), a.max(b));
+            turn([2, a[0], a[1], b[0], b[1]]);
+        }
+    }
+    odd.is_empty()
+}
+
 /// Whether a point lies inside closed rings, by the even-odd rule.
 pub(crate) fn contains<'a>(rings: impl IntoIterator<Item = &'a [Coord]>, p: Coord) -> bool {
     rings.into_iter().flat_map(|r| r.windows(2)).fold(false, |inside, e| {
@@ -250,3 +287,7 @@ fn clip_line(line: &[Coord], to: Extent) -> Vec<Vec<Coord>> {
     }
     parts
 }
+
+#[cfg(test)]
+#[path = "shapes_tests.rs"]
+mod tests;

@@ -40,6 +40,6 @@ mod text;
 
 pub use error::{Error, Result};
 pub use region::Region;
-pub use repair::{RepairKind, RepairStep, Repaired};
+pub use repair::{RepairKind, RepairStep, Repaired, steps_of_long_edges};
 pub use simplify::{Edges, Limits, Simplified, SimplifyKind, SimplifyStep, simplify_containing};
 pub use text::steps_of_wkt;

@@ -36,8 +36,8 @@ impl Region {
     /// Reads a geometry in longitude and latitude and repairs what is wrong with it.
     ///
     /// * Heights are left out, rings closed, repeated points dropped.
-    /// * An edge of more than 180 degrees goes the short way round, over the antimeridian; unless the ring is a box as `west,south,east,north`
-    ///   gives it, or spans the whole turn. A ring that so goes around the earth holds the nearer pole. The antimeridian then cuts.
+    /// * Edges of more than 180 degrees are read as [`Shapes::read_long_edges`] says: mostly the short way round, over the antimeridian, which
+    ///   then cuts; boxes that run counter-clockwise as they are written.
     /// * Polygons without area become lines or points.
     /// * A ring that crosses itself covers all that it goes around (also twice); holes are taken off after that; overlapping parts are united.
     ///
@@ -98,7 +98,7 @@ impl Region {
     }
 
     /// Whether a footprint in longitude and latitude and this region share a point. `edges` says how the footprint is to be read: CMR's
-    /// outlines run along great circles. An edge of more than 180 degrees goes the short way round.
+    /// outlines run along great circles. Edges of more than 180 degrees are read as in [`Region::repair`].
     ///
     /// The first call builds an index over the region (one pass); calls after that take the time of the edges near the footprint.
     pub fn intersects(&self, footprint: &Geometry, edges: Edges) -> bool {

@@ -19,8 +19,17 @@ const RASTER: [&str; 3] = ["tif", "tiff", "vrt"];
 /// Reads a region: `west,south,east,north`, WKT or GeoJSON as text or in a file, `@file.tif` (the grid of a raster, also by URL), or a
 /// Shapefile, GeoPackage, KML or other vector file (with the feature `gdal`).
 ///
-/// `crs` is what the coordinates are in, where the text or file does not say; longitude and latitude when absent.
+/// `crs` is what the coordinates are in, where the text or file does not say; longitude and latitude when absent. How an edge of more than
+/// 180 degrees was read (see [`cube_core::Shapes::read_long_edges`]) is said as a warning, where it could be meant in two ways.
 pub async fn read_roi(text: &str, crs: Option<Crs>, environment: &Environment) -> Result<Roi> {
+    let roi = read(text, crs, environment).await?;
+    for step in cube_geometry::steps_of_long_edges(&roi.long_edges()?) {
+        tracing::warn!("of the region, {}", step.detail);
+    }
+    Ok(roi)
+}
+
+async fn read(text: &str, crs: Option<Crs>, environment: &Environment) -> Result<Roi> {
     let text = text.trim();
     if let Some(raster) = text.strip_prefix('@') {
         return of_raster(raster, crs, environment).await;
@@ -47,7 +56,7 @@ pub async fn read_roi(text: &str, crs: Option<Crs>, environment: &Environment) -
 /// Several features are one region. What a service is asked with is then [`cube_geometry::simplify_containing`] of it, and what of the
 /// answer is meant says [`Region::intersects`]. Text in WKT also answers what reading it left out (heights, unclosed rings).
 pub async fn read_region(text: &str, crs: Option<Crs>, environment: &Environment) -> Result<Repaired> {
-    let roi = read_roi(text, crs, environment).await?;
+    let roi = read(text, crs, environment).await?;
     let lonlat = Crs::wgs84();
     let (to, from) = (cube_warp::proj::transform(&roi.crs, &lonlat)?, cube_warp::proj::transform(&lonlat, &roi.crs)?);
     let mut repaired = Region::of_roi(&roi, to.as_ref(), from.as_ref())?;
@@ -73,8 +82,10 @@ fn read_text(path: &Path) -> Result<String> {
 
 fn of_geojson(path: &Path, crs: Option<Crs>) -> Result<Roi> {
     let text = read_text(path)?;
-    let value = serde_json::from_str(&text).map_err(|e| Error::failed(format!("`{}` is not valid JSON", path.display()), e))?;
-    Roi::from_geojson(&value, crs).map_err(|e| Error::option("--roi", e))
+    Roi::from_geojson_text(&text, crs).map_err(|e| match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+        Ok(_) => Error::option("--roi", e),
+        Err(e) => Error::failed(format!("`{}` is not valid JSON", path.display()), e),
+    })
 }
 
 #[cfg(feature = "gdal")]

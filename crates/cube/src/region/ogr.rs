@@ -87,13 +87,19 @@ struct Found {
 
 impl Found {
     fn add(&mut self, dataset: &Dataset, path: &Path) -> Result<()> {
+        // A shapefile's outer rings run clockwise, by its specification; GeoJSON's the other way, which tells how long edges are meant.
+        let is_shapefile = dataset.driver().short_name() == "ESRI Shapefile";
         for mut layer in dataset.layers() {
             let of_layer = layer.spatial_ref().map(|s| name(&s)).transpose()?;
             let before = self.geometries.len();
             for feature in layer.features() {
                 // A feature without a geometry has one without a name.
                 if let Some(geometry) = feature.geometry().filter(|g| !g.geometry_name().is_empty()) {
-                    self.geometries.push(to_geojson(geometry, path)?);
+                    let mut geometry = to_geojson(geometry, path)?;
+                    if is_shapefile {
+                        reverse_rings(&mut geometry.value);
+                    }
+                    self.geometries.push(geometry);
                 }
             }
             let any = self.geometries.len() > before;
@@ -109,6 +115,15 @@ impl Found {
             }
         }
         Ok(())
+    }
+}
+
+fn reverse_rings(value: &mut GeometryValue) {
+    match value {
+        GeometryValue::Polygon { coordinates } => coordinates.iter_mut().for_each(|ring| ring.reverse()),
+        GeometryValue::MultiPolygon { coordinates } => coordinates.iter_mut().flatten().for_each(|ring| ring.reverse()),
+        GeometryValue::GeometryCollection { geometries } => geometries.iter_mut().for_each(|g| reverse_rings(&mut g.value)),
+        _ => {}
     }
 }
 

@@ -42,6 +42,31 @@ async fn text_is_read_and_what_was_repaired_is_told() {
     assert_eq!(kinds(&utm.expect("a region")), [RepairKind::Reprojected]);
 }
 
+/// A region means the same to a search and to a load, and what could be meant otherwise is told in both.
+#[tokio::test]
+async fn one_region_has_one_reading() {
+    let area = |shapes: &cube_core::Shapes| {
+        let of = |ring: &[geo_types::Coord]| 0.5 * ring.windows(2).map(|e| e[0].x * e[1].y - e[1].x * e[0].y).sum::<f64>().abs();
+        let all = shapes.areas.iter().map(|p| of(&p.exterior().0) - p.interiors().iter().map(|h| of(&h.0)).sum::<f64>());
+        all.sum::<f64>()
+    };
+    let cases: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../../../fixtures/regions/long-edges.json")).expect("cases");
+    let environment = Environment::from_env().expect("an environment");
+    for case in cases {
+        let (name, text) = (&case["name"], case["geometry"].to_string());
+        let loaded = read_roi(&text, None, &environment).await.expect("a region");
+        let searched = region(&text).await.expect("a region");
+        let lonlat = cube_warp::proj::transform(&loaded.crs, &Crs::wgs84()).expect("a transformation");
+        let both = [area(&loaded.to_lonlat(lonlat.as_ref(), lonlat.as_ref()).expect("shapes")), area(searched.region.shapes())];
+        let expected = case["area"].as_f64().expect("an area");
+        assert!(both.iter().all(|a| (a - expected).abs() < 1e-6 * expected), "{name}: {both:?} is not {expected}");
+        let told = cube_geometry::steps_of_long_edges(&loaded.long_edges().expect("edges"));
+        assert!(told.iter().all(|step| searched.steps.contains(step)), "{name}: {told:?}");
+        let any = ["short_way", "as_written", "poles"].into_iter().any(|field| case[field] != 0);
+        assert_eq!(!told.is_empty(), any, "{name}: {told:?}");
+    }
+}
+
 fn corpus() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
     let folder = std::env::var_os("CUBE_CORPUS").map_or(here, PathBuf::from).join("geometry");
@@ -64,6 +89,28 @@ mod with_gdal {
     use cube_geometry::{Edges, Limits, simplify_containing};
 
     use super::*;
+
+    /// Outer rings of shapefiles run clockwise, so a wide box in one does not cross the antimeridian.
+    #[tokio::test]
+    async fn a_wide_box_of_a_shapefile_is_wide() {
+        use gdal::vector::{Geometry, LayerAccess, LayerOptions};
+
+        crate::gdal_errors::catch();
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("wide.shp");
+        {
+            let driver = gdal::DriverManager::get_driver_by_name("ESRI Shapefile").expect("a driver");
+            let mut dataset = driver.create_vector_only(&path).expect("a file");
+            let lonlat = gdal::spatial_ref::SpatialRef::from_epsg(4326).expect("a CRS");
+            let options =
+                LayerOptions { name: "wide", srs: Some(&lonlat), ty: gdal::vector::OGRwkbGeometryType::wkbPolygon, ..LayerOptions::default() };
+            let mut layer = dataset.create_layer(options).expect("a layer");
+            let wide = Geometry::from_wkt("POLYGON((-170 -20, -170 20, 170 20, 170 -20, -170 -20))").expect("a box");
+            layer.create_feature(wide).expect("a feature");
+        }
+        let read = region(&path.display().to_string()).await.expect("a region");
+        assert_eq!(read.region.as_box().map(<[f64; 4]>::from), Some([-170.0, -20.0, 170.0, 20.0]), "{:?}", read.steps);
+    }
 
     async fn corpus_region(name: &str) -> Option<Result<Repaired>> {
         Some(region(&corpus()?.join(name).display().to_string()).await)

@@ -10,6 +10,7 @@ use geo::Geometry;
 use crate::{Error, Region, Result};
 
 pub(crate) use positions::to_geo;
+pub use turns::steps_of_long_edges;
 pub(crate) use turns::{unrolled, within_turn};
 pub(crate) use valid::apart_and_simple;
 
@@ -46,6 +47,8 @@ pub enum RepairKind {
     DuplicatePointsDropped,
     /// Edges of more than 180 degrees were taken over the antimeridian.
     AntimeridianJump,
+    /// Edges of more than 180 degrees that could be meant over the antimeridian were read as they are written.
+    LongEdgeKept,
     /// Rings around a pole were closed over it.
     PoleEnclosed,
     /// Longitudes beyond ±180 were brought within.
@@ -74,9 +77,14 @@ impl RepairStep {
                 ("ring did not end with its first point, and is closed", "rings did not end with their first point, and are closed")
             }
             RepairKind::DuplicatePointsDropped => ("point repeats the one before, and is left out", "points repeat the one before, and are left out"),
-            RepairKind::AntimeridianJump => {
-                ("edge spans more than 180 degrees, and goes the short way round", "edges span more than 180 degrees, and go the short way round")
-            }
+            RepairKind::AntimeridianJump => (
+                "edge spans more than 180 degrees, and goes the short way round (a point on it would lead it through 0)",
+                "edges span more than 180 degrees, and go the short way round (a point on each would lead them through 0)",
+            ),
+            RepairKind::LongEdgeKept => (
+                "edge spans more than 180 degrees, and goes through 0 as it is written (longitudes beyond 180 would cross the antimeridian)",
+                "edges span more than 180 degrees, and go through 0 as they are written (longitudes beyond 180 would cross the antimeridian)",
+            ),
             RepairKind::PoleEnclosed => {
                 ("ring goes around a pole, which is taken to lie inside", "rings go around a pole, which is taken to lie inside")
             }

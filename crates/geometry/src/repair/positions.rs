@@ -114,7 +114,7 @@ fn add_polygon(rings: &[Vec<Position>], out: &mut Shapes, tally: &mut Tally) -> 
 }
 
 /// Whether not all points of a ring lie on one line. (The signed area is no measure: that of a bowtie may be nothing.)
-pub(super) fn has_area(ring: &[Coord]) -> bool {
+fn has_area(ring: &[Coord]) -> bool {
     let Some((first, other)) = ring.first().and_then(|f| Some((*f, *ring.iter().find(|c| *c != f)?))) else { return false };
     ring.iter().any(|c| orient(first, other, *c) != 0.0)
 }

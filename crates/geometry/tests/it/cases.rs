@@ -63,8 +63,13 @@ fn every_repair_is_told() {
             vec![(K::AntimeridianJump, 1), (K::LongitudesWrapped, 1), (K::AntimeridianCut, 1)],
         ),
         (json!({"type": "Point", "coordinates": [190, 1]}), vec![(K::LongitudesWrapped, 1)]),
-        // Boxes mean their long edges.
+        // Boxes mean their long edges, when they run counter-clockwise.
         (polygon(json!([boxed(-170., -20., 170., 20.)])), vec![]),
+        (polygon(json!([[[170, -20], [170, 20], [-170, 20], [-170, -20], [170, -20]]])), vec![(K::LongEdgeKept, 2)]),
+        (
+            polygon(json!([boxed(-170., -20., 170., 20.).into_iter().rev().collect::<Vec<_>>()])),
+            vec![(K::AntimeridianJump, 2), (K::LongitudesWrapped, 2), (K::AntimeridianCut, 1)],
+        ),
         (polygon(json!([boxed(-180., -90., 180., 90.)])), vec![]),
         (polygon(json!([[[-180, 90], [-180, -90], [180, -90], [180, 90], [-180, 90]]])), vec![]),
     ] {
@@ -99,6 +104,39 @@ fn boxes_are_told_from_other_areas() {
     assert_eq!(as_box(boxed(170., 2., 190., 4.)), Some([170., 2., -170., 4.]));
     assert_eq!(as_box(vec![[1., 2.], [3., 2.], [3., 4.], [1., 2.]]), None);
     assert_eq!(as_box(vec![[1., 2.], [3., 2.], [3., 4.], [1., 4.1], [1., 2.]]), None);
+}
+
+/// The cases that the crate of regions of interest is tested with: one region, one reading.
+#[test]
+fn long_edges_are_read_as_everywhere() {
+    let cases: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../../../fixtures/regions/long-edges.json")).unwrap();
+    for case in cases {
+        let name = &case["name"];
+        let repaired = repair(case["geometry"].clone());
+        let area: f64 = repaired.region.shapes().areas.iter().map(geo::Area::unsigned_area).sum();
+        let expected = case["area"].as_f64().unwrap();
+        assert!((area - expected).abs() < 1e-6 * expected, "{name}: {area} is not {expected}");
+        let count = |kind| repaired.steps.iter().filter(|s| s.kind == kind).map(|s| s.count as u64).sum::<u64>();
+        for (kind, field) in
+            [(RepairKind::AntimeridianJump, "short_way"), (RepairKind::LongEdgeKept, "as_written"), (RepairKind::PoleEnclosed, "poles")]
+        {
+            assert_eq!(Some(count(kind)), case[field].as_u64(), "{name}: {:?}", repaired.steps);
+        }
+        for (field, inside) in [("inside", true), ("outside", false)] {
+            for p in case[field].as_array().unwrap() {
+                let point = Geometry::Point(geo::Point::new(p[0].as_f64().unwrap(), p[1].as_f64().unwrap()));
+                assert_eq!(repaired.region.intersects(&point, Edges::Planar), inside, "{name}: {p}");
+            }
+        }
+        // As an outline of something found, it is read in the same way.
+        let footprint: Geometry = serde_json::from_value::<geojson::Geometry>(case["geometry"].clone()).unwrap().try_into().unwrap();
+        for (field, inside) in [("inside", true), ("outside", false)] {
+            for p in case[field].as_array().unwrap() {
+                let point = repair(json!({"type": "Point", "coordinates": p})).region;
+                assert_eq!(point.intersects(&footprint, Edges::Planar), inside, "{name}: {p}");
+            }
+        }
+    }
 }
 
 #[test]

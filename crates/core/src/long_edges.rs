@@ -1,0 +1,141 @@
+//! Edges that span more than 180 degrees of longitude: one rule for everything that reads regions.
+
+use geo::{Coord, LineString, Polygon};
+
+use crate::{
+    Extent, Shapes,
+    outline::{close, unwrap},
+    shapes::{double_area, has_area},
+};
+
+/// What is as good as a whole turn, in degrees.
+const WHOLE_TURN: f64 = 359.999;
+
+/// How edges were read that span more than 180 degrees of longitude and could be meant in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LongEdges {
+    /// Edges that were taken the short way round, over the antimeridian.
+    pub short_way: usize,
+    /// Edges that were read as they are written, through longitude 0.
+    pub as_written: usize,
+    /// Rings that go around a pole by the short way, and were closed over it.
+    pub poles: usize,
+}
+
+/// What a long edge means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Reading {
+    /// What is written, and nothing else can be meant.
+    Plain,
+    /// What is written, though the short way could be meant.
+    AsWritten,
+    ShortWay,
+}
+
+impl Shapes {
+    /// Shapes in longitude and latitude, each edge read the one way that this engine reads it:
+    ///
+    /// * An edge of at most 180 degrees is straight between its ends, as in RFC 7946, section 3.1.1. Longitudes may run on beyond 180.
+    /// * So is one along a pole, and one of a whole turn between -180 and 180: the border of a map.
+    /// * In a *box* (a ring along two meridians and two parallels) longer edges are as they are written when the ring runs as
+    ///   RFC 7946, section 3.1.6, has it, counter-clockwise (a hole clockwise); if it runs so by the short way alone, they go the short way.
+    /// * In any other ring or line a longer edge goes the short way round, over the antimeridian. A ring that so goes around the earth holds
+    ///   the nearer pole.
+    ///
+    /// What goes the short way runs on beyond ±180, holes perhaps by another turn than their polygon; [`Shapes::cut`] brings both within.
+    /// Answers also what could have been meant otherwise. A box that begins at its south-west, as `west,south,east,north` becomes it, could not.
+    #[must_use]
+    pub fn read_long_edges(self) -> (Self, LongEdges) {
+        let mut seen = LongEdges::default();
+        let areas = self.areas.into_iter().map(|area| {
+            let (exterior, interiors) = area.into_inner();
+            let holes = interiors.into_iter().map(|hole| ring(hole, -1.0, &mut seen)).collect();
+            Polygon::new(ring(exterior, 1.0, &mut seen), holes)
+        });
+        let areas = areas.collect();
+        let lines = self.lines.into_iter().map(|l| line(l, &mut seen)).collect();
+        (Self { areas, lines, points: self.points }, seen)
+    }
+
+    /// Whether an edge spans more than 180 degrees of longitude, other than along a pole.
+    pub(crate) fn has_long_edges(&self) -> bool {
+        let rings = self.areas.iter().flat_map(|p| std::iter::once(p.exterior()).chain(p.interiors()));
+        rings.chain(&self.lines).any(|l| long_edges(&l.0).next().is_some())
+    }
+}
+
+/// `side` is 1 for a ring that has to run counter-clockwise, -1 for a hole.
+fn ring(ring: LineString, side: f64, seen: &mut LongEdges) -> LineString {
+    let edges = long_edges(&ring.0).count();
+    match reading_of_ring(&ring.0, side) {
+        Reading::Plain => ring,
+        Reading::AsWritten => {
+            seen.as_written += edges;
+            ring
+        }
+        Reading::ShortWay => {
+            let latitudes: f64 = ring.0.iter().map(|c| c.y).sum();
+            let short = close(ring.0.clone(), || 90.0_f64.copysign(latitudes));
+            if !has_area(&short) {
+                seen.as_written += edges;
+                return ring;
+            }
+            seen.short_way += edges;
+            // Closing over a pole adds its two corners.
+            seen.poles += usize::from(short.len() > ring.0.len());
+            LineString(short)
+        }
+    }
+}
+
+fn line(line: LineString, seen: &mut LongEdges) -> LineString {
+    let edges = long_edges(&line.0).count();
+    if edges == 0 {
+        return line;
+    }
+    if long_edges(&line.0).any(is_whole_turn) {
+        seen.as_written += edges;
+        return line;
+    }
+    seen.short_way += edges;
+    LineString(unwrap(line.0).0)
+}
+
+fn reading_of_ring(ring: &[Coord], side: f64) -> Reading {
+    if long_edges(ring).next().is_none() {
+        return Reading::Plain;
+    }
+    if let Some(around) = box_of(ring) {
+        let as_written = double_area(ring) * side > 0.0;
+        let begins_south_west = ring[0].x == around.west && ring[0].y == around.south;
+        return match () {
+            () if around.width() >= WHOLE_TURN || (as_written && begins_south_west) => Reading::Plain,
+            () if as_written => Reading::AsWritten,
+            () => Reading::ShortWay,
+        };
+    }
+    if long_edges(ring).any(is_whole_turn) { Reading::AsWritten } else { Reading::ShortWay }
+}
+
+/// Edges of more than 180 degrees that do not run along a pole.
+fn long_edges(line: &[Coord]) -> impl Iterator<Item = &[Coord]> {
+    let along_pole = |e: &[Coord]| e[0].y == e[1].y && e[0].y.abs() == 90.0;
+    line.windows(2).filter(move |e| (e[1].x - e[0].x).abs() > 180.0 && !along_pole(e))
+}
+
+fn is_whole_turn(edge: &[Coord]) -> bool {
+    (edge[1].x - edge[0].x).abs() >= WHOLE_TURN && edge.iter().all(|c| c.x.abs() <= 180.0)
+}
+
+/// The extent of a ring that is a box: along meridians and parallels, around all of its extent once.
+fn box_of(ring: &[Coord]) -> Option<Extent> {
+    let around = Extent::of(ring.iter().map(|c| (c.x, c.y)))?;
+    let along_axis = |e: &[Coord]| e[0].x == e[1].x || e[0].y == e[1].y;
+    let area = around.width() * around.height();
+    let fills = (0.5 * double_area(ring).abs() - area).abs() <= 1e-9 * area;
+    (area > 0.0 && fills && ring.windows(2).all(along_axis)).then_some(around)
+}
+
+#[cfg(test)]
+#[path = "long_edges_tests.rs"]
+mod tests;

@@ -43,6 +43,10 @@ impl<'g> Outline<'g> {
                 None => w.literal("null"),
             },
         }
+        self.write_bbox(w);
+    }
+
+    pub(super) fn write_bbox(&self, w: &mut Writer<'_>) {
         match self {
             Self::Nothing => {}
             Self::Listed(listed) => {

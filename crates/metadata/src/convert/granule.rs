@@ -197,7 +197,7 @@ impl Own<'_> {
         let assets = self.item.get("assets").and_then(Value::as_object).unwrap_or(&none);
         let (urls, without) = urls::of_assets(assets, &mut archive);
         without.iter().for_each(|key| report.note(format!("assets.{key}"), Effect::Approximated, "it has no `href`, so it is no URL of the record"));
-        if !urls.is_empty() {
+        if !urls.is_empty() && !record.umm.contains_key("RelatedUrls") {
             record.umm.insert("RelatedUrls".into(), urls.into());
         }
         archive.finish()
@@ -273,6 +273,10 @@ impl Own<'_> {
         }
         if differs(&["created"]) {
             edited.push(("ProviderDates", self.provider_dates()));
+        }
+        if self.properties.contains_key("umm:RelatedUrls") && self.item.get("assets") != made.get("assets") {
+            let assets = self.item.get("assets").and_then(Value::as_object).cloned().unwrap_or_default();
+            edited.push(("RelatedUrls", Some(urls::of_assets(&assets, &mut urls::Archive::new(Vec::new())).0.into())));
         }
         let geometry = |item: &Value| item.get("geometry").cloned().unwrap_or_default();
         if !geojson::same_shape(&geometry(self.item), &geometry(&made)) {

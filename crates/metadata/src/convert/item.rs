@@ -26,9 +26,7 @@ pub fn write_item(granule: &Granule<'_>, options: &Options<'_>, out: &mut Vec<u8
     let made = Made::of(granule, options)?;
     let mut report = Report::default();
     made.write(&mut Writer::new(out), &mut report);
-    if let Some(attributes) = &granule.attributes
-        && attributes.value.iter().any(|a| a.name.starts_with(STAC))
-    {
+    if let Some(attributes) = granule.attributes.as_ref().filter(|_| granule.was_item()) {
         let carried = attributes.value.iter().filter(|a| a.name.starts_with(STAC)).map(|a| (a.name.as_ref(), a.values().concat()));
         let made = json::parse(json::whole(&out[start..])?)?;
         let item = carried::restore(carried, made, options.stac_version);
@@ -36,6 +34,16 @@ pub fn write_item(granule: &Granule<'_>, options: &Options<'_>, out: &mut Vec<u8
         out.extend_from_slice(item.to_string().as_bytes());
     }
     Ok(report)
+}
+
+/// Writes what is asked of an Item most often, as a JSON object with the fields of the Item: `id`, `bbox`, `collection`, and of `properties` the times,
+/// `eo:cloud_cover` and `cmr:concept_id`. The granule holds no Item that was turned before: [`umm::Granule::was_item`](crate::umm::Granule::was_item).
+///
+/// # Errors
+/// Those of [`write_item`].
+pub fn write_summary(granule: &Granule<'_>, options: &Options<'_>, out: &mut Vec<u8>) -> Result<(), MetadataError> {
+    Made::of(granule, options)?.write_summary(&mut Writer::new(out));
+    Ok(())
 }
 
 /// Everything that is needed to write an Item.
@@ -97,6 +105,27 @@ impl<'g> Made<'g> {
         w.key("assets");
         w.open(b'{');
         self.files.iter().for_each(|file| self.write_asset(w, file));
+        w.close(b'}');
+        if let Some(collection) = self.linked_collection() {
+            w.key("collection");
+            w.any(collection);
+        }
+        w.close(b'}');
+    }
+
+    fn write_summary(&self, w: &mut Writer<'_>) {
+        w.open(b'{');
+        w.key("id");
+        w.text(&self.granule.id);
+        self.outline.write_bbox(w);
+        w.key("properties");
+        w.open(b'{');
+        self.write_time(w, &mut Report::default());
+        self.write_cloud_cover(w);
+        if let Some(id) = self.granule.meta.as_ref().and_then(|m| m.concept_id.as_ref()) {
+            w.key("cmr:concept_id");
+            w.text(id);
+        }
         w.close(b'}');
         if let Some(collection) = self.linked_collection() {
             w.key("collection");
@@ -193,7 +222,7 @@ impl<'g> Made<'g> {
         matches!(platforms.as_slice(), [platform] if !platform.more && platform.instruments.len() == names.len())
     }
 
-    fn write_facts(&self, w: &mut Writer<'_>) {
+    fn write_cloud_cover(&self, w: &mut Writer<'_>) {
         match self.cloud_cover() {
             Some(CloudCover::Stated(number)) => {
                 w.key("eo:cloud_cover");
@@ -205,6 +234,10 @@ impl<'g> Made<'g> {
             }
             None => {}
         }
+    }
+
+    fn write_facts(&self, w: &mut Writer<'_>) {
+        self.write_cloud_cover(w);
         if let Some((azimuth, elevation)) = self.facts.sun {
             w.key("view:sun_azimuth");
             w.number(azimuth);

@@ -23,7 +23,7 @@ use crate::{Converted, MetadataError, StacVersion, json, umm};
 pub use collection::collection_to_stac;
 pub use collection_back::stac_to_collection;
 pub use granule::item_to_granule;
-pub use item::write_item;
+pub use item::{write_item, write_summary};
 
 /// Makes a STAC Item of a UMM-G record, alone or in CMR's envelope.
 ///

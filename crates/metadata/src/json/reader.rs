@@ -27,7 +27,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    fn message(self) -> &'static str {
+    pub(crate) fn message(self) -> &'static str {
         match self {
             Self::Value => "a value was expected",
             Self::Key => "a key was expected",
@@ -69,6 +69,11 @@ pub(crate) fn whole(bytes: &[u8]) -> std::result::Result<&str, MetadataError> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0, controls: text.bytes().fold(false, |found, byte| found | (byte < 0x20)) }
+    }
+
+    /// How far it was read, in bytes.
+    pub(crate) fn at(&self) -> usize {
+        self.at
     }
 
     /// A fault, with the place where it was met.
@@ -149,6 +154,19 @@ impl<'a> Reader<'a> {
             }
             self.expect(b',', Fault::ObjectEnd)?;
         }
+    }
+
+    /// After a value of an object: skips the fields that are left, and steps out.
+    pub(crate) fn close_object(&mut self) -> Result<()> {
+        while !self.take(b'}') {
+            self.expect(b',', Fault::ObjectEnd)?;
+            if self.text()?.is_none() {
+                return Err(Fault::Key);
+            }
+            self.expect(b':', Fault::Colon)?;
+            self.raw()?;
+        }
+        Ok(())
     }
 
     /// Calls `item` for each value of an array; it must read the value. `None` when something else than an array follows.

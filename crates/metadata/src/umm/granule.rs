@@ -69,7 +69,7 @@ pub struct Granule<'a> {
     pub provider_dates: Option<Stated<'a, Vec<ProviderDate<'a>>>>,
     /// `Platforms`.
     pub platforms: Option<Stated<'a, Vec<Platform<'a>>>>,
-    /// `RelatedUrls`.
+    /// `RelatedUrls`, as far as its entries can be read; where one cannot, the whole list is in `other`, too.
     pub urls: Vec<RelatedUrl<'a>>,
     /// `AdditionalAttributes`.
     pub attributes: Option<Stated<'a, Vec<Attribute<'a>>>>,
@@ -89,8 +89,18 @@ impl<'a> Granule<'a> {
         Ok(granule)
     }
 
+    /// Reads one record where it stands in a longer text.
+    pub(crate) fn read(reader: &mut json::Reader<'a>) -> Result<Self, MetadataError> {
+        read::record(reader)
+    }
+
     fn meta(&self, field: impl for<'m> FnOnce(&'m Meta<'a>) -> &'m Option<Text<'a>>) -> Option<&str> {
         field(self.meta.as_ref()?).as_deref()
+    }
+
+    /// Whether it was made of a STAC Item, whose words travel in additional attributes named `stac:…`.
+    pub fn was_item(&self) -> bool {
+        self.attributes.as_ref().is_some_and(|all| all.value.iter().any(|a| a.name.starts_with("stac:")))
     }
 
     /// CMR's id of the granule: `G2865703539-LPCLOUD`.

@@ -68,7 +68,13 @@ fn umm<'a>(reader: &mut Reader<'a>, granule: &mut Granule<'a>) -> Read<()> {
             "DataGranule" => reader.attempt(data)?.map(|d| granule.data = Some(d)).err(),
             "ProviderDates" => stated(reader, |r| list(r, provider_date))?.map(|d| granule.provider_dates = Some(d)).err(),
             "Platforms" => stated(reader, |r| list(r, platform))?.map(|p| granule.platforms = Some(p)).err(),
-            "RelatedUrls" => reader.attempt(|r| long_list(r, 8, related_url))?.map(|urls| granule.urls = urls).err(),
+            "RelatedUrls" => match stated(reader, |r| readable(r, 8, related_url))? {
+                Ok(Stated { value: (urls, is_all), raw }) => {
+                    granule.urls = urls;
+                    (!is_all).then_some(raw)
+                }
+                Err(raw) => Some(raw),
+            },
             "AdditionalAttributes" => stated(reader, |r| long_list(r, 16, attribute))?.map(|a| granule.attributes = Some(a)).err(),
             _ => Some(reader.raw()?),
         };
@@ -132,17 +138,22 @@ pub(crate) fn list<'a, T>(reader: &mut Reader<'a>, read: impl FnMut(&mut Reader<
 }
 
 /// A list that is expected to hold so many values.
-fn long_list<'a, T>(reader: &mut Reader<'a>, expected: usize, mut read: impl FnMut(&mut Reader<'a>) -> Read<T>) -> Read<Vec<T>> {
+fn long_list<'a, T>(reader: &mut Reader<'a>, expected: usize, read: impl FnMut(&mut Reader<'a>) -> Read<T>) -> Read<Vec<T>> {
+    Ok(readable(reader, expected, read)?.filter(|(_, is_all)| *is_all).map(|(values, _)| values))
+}
+
+/// The values of a list that have the shape that `read` knows, and whether these are all.
+fn readable<'a, T>(reader: &mut Reader<'a>, expected: usize, mut read: impl FnMut(&mut Reader<'a>) -> Read<T>) -> Read<(Vec<T>, bool)> {
     let mut values = Vec::with_capacity(expected);
-    let mut known = true;
+    let mut is_all = true;
     let listed = reader.array(|reader| {
         match reader.attempt(&mut read)? {
             Ok(value) => values.push(value),
-            Err(_) => known = false,
+            Err(_) => is_all = false,
         }
         Ok(())
     })?;
-    Ok(listed.filter(|()| known).map(|()| values))
+    Ok(listed.map(|()| (values, is_all)))
 }
 
 fn collection<'a>(reader: &mut Reader<'a>) -> Read<CollectionReference<'a>> {

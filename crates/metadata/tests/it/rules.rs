@@ -248,3 +248,21 @@ fn versions_are_turned_into_each_other() {
     let again = granule_to_item(&granule, &Options { stac_version: StacVersion::V1_0, ..Options::default() }).expect("an Item").value;
     assert_eq!(again, old);
 }
+
+#[test]
+fn an_entry_that_cannot_be_read_costs_no_other_file() {
+    let record = granule(json!({"RelatedUrls": [
+        {"URL": "", "Type": "GET DATA"},
+        "https://d.test/list.txt",
+        {"URL": "s3://b/k.tif", "Type": "GET DATA VIA DIRECT ACCESS"},
+    ]}));
+    let made = granule_to_item(&record, &Options::default()).expect("an Item");
+    assert_eq!(made.value["assets"]["data"]["href"], "s3://b/k.tif");
+    assert!(made.report.changes.iter().any(|c| c.field == "RelatedUrls"), "{:?}", made.report);
+    assert_eq!(item_to_granule(&made.value).expect("a granule").value, record);
+    let mut edited = made.value;
+    edited["assets"]["data"]["href"] = "s3://b/other.tif".into();
+    let back = item_to_granule(&edited).expect("a granule");
+    assert_eq!(back.value["RelatedUrls"], json!([{"URL": "s3://b/other.tif", "Type": "GET DATA VIA DIRECT ACCESS"}]));
+    assert!(back.report.changes.iter().any(|c| c.field == "RelatedUrls"), "{:?}", back.report);
+}

@@ -253,7 +253,10 @@ impl Error {
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = next {
             if let Some(io) = error.downcast_ref::<io::Error>() {
-                return by_io(io.kind()).map(str::to_owned);
+                let hint = by_io(io.kind());
+                // GDAL does not say of what kind its failures are.
+                let is_written = matches!(self, Self::File { done: "written", .. });
+                return hint.or(is_written.then_some("see whether there is room on the disk; what was there is as it was")).map(str::to_owned);
             }
             next = error.source();
         }

@@ -34,6 +34,7 @@ mod spec;
 mod survey;
 mod tile;
 mod virtualize;
+mod whole_file;
 
 pub use check::{Check, check};
 pub use cube_access as access;
@@ -64,3 +65,4 @@ pub use virtualize::{
     InspectedVariable, Join, LoadVariables, Mismatch, OnMismatch, OutputOptions, ReadFrom, RefusalReason, RefusedVariable, Repair, Sidecars,
     VirtualArray, VirtualEvent, VirtualFormat, VirtualProgress, VirtualizeOptions, Virtualized, inspect, virtualize, virtualize_found,
 };
+pub use whole_file::WholeFile;

@@ -1,6 +1,6 @@
 //! Times: between which instants, and on which days of the year.
 
-use chrono::SecondsFormat;
+use chrono::{Datelike, SecondsFormat};
 use cube_core::{Period, TimeValue, Toi};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub struct When {
     pub season: Option<Season>,
 }
 
-/// Days of the year, 1 to 366, both inclusive.
+/// Days of the year, 1 to 366, both inclusive. A first day after the last reaches over the turn of the year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Season {
     /// The first day; absent for the first of the year.
@@ -36,6 +36,13 @@ impl When {
         Self { period, season: None }
     }
 
+    /// Whether what lasted from `first` to `last`, both inclusive, was there at such a time. Days begin in UTC.
+    pub fn meets(&self, first: TimeValue, last: TimeValue) -> bool {
+        let from = self.period.start.map_or(first, |start| start.max(first));
+        let to = self.period.end.map_or(last, |end| TimeValue(end.0 - 1).min(last));
+        from <= to && self.season.is_none_or(|season| season.has_day_within(from, to))
+    }
+
     /// Reads what a person writes: a date, a month, a year, an interval `a/b` (both inclusive to their written precision; either may be
     /// `..`), or as CMR writes it `a,b` with perhaps a season, `a,b,1,31`.
     fn parse(given: &Value, text: &str) -> Result<Self, Misread> {
@@ -46,6 +53,21 @@ impl When {
             one => (text.to_owned(), &one[..0]),
         };
         Ok(Self { period: parse_period(given, &interval)?, season: season(given, days)? })
+    }
+}
+
+impl Season {
+    /// Whether a day of the year, from 1 on, belongs to it.
+    pub fn contains(&self, day: u32) -> bool {
+        let (first, last) = (self.first.map_or(1, u32::from), self.last.map_or(366, u32::from));
+        if first <= last { (first..=last).contains(&day) } else { day >= first || day <= last }
+    }
+
+    fn has_day_within(&self, from: TimeValue, to: TimeValue) -> bool {
+        /// Between 1896 and 1904 no year had a day 366; nothing comes more rarely.
+        const EIGHT_YEARS: usize = 8 * 366;
+        let [from, to] = [from, to].map(|t| t.to_datetime().date_naive());
+        from.iter_days().take_while(|day| *day <= to).take(EIGHT_YEARS).any(|day| self.contains(day.ordinal()))
     }
 }
 
@@ -340,6 +362,36 @@ mod tests {
         }
         let june = from_stac(&"2024-06-01/2024-06-30".into()).expect("a time");
         assert_eq!(to_stac(&june).as_deref(), Some("2024-06-01T00:00:00Z/2024-06-30T23:59:59.999999Z"));
+    }
+
+    #[test]
+    fn seasons_hold_days_of_every_year() {
+        let meets = |when: &str, item: &str| {
+            let (when, item) = (When::read(&when.into()).expect("a time"), Period::read(&item.into()).expect("an interval"));
+            when.meets(item.start.expect("a start"), TimeValue(item.end.expect("an end").0 - 1))
+        };
+        for (when, item, expected) in [
+            ("2020-01-01,2024-12-31,152,243", "2023-06-01", true),
+            ("2020-01-01,2024-12-31,152,243", "2023-05-31", false),
+            ("2020-01-01,2024-12-31,152,243", "2024-05-31", true),
+            ("2020-01-01,2024-12-31,152,243", "2023-08-31T23:59:59Z", true),
+            ("2020-01-01,2024-12-31,152,243", "2023-09-01", false),
+            ("2020-01-01,2024-12-31,152,243", "2025-07-01", false),
+            ("2020-01-01,2024-12-31,335,59", "2024-01-10", true),
+            ("2020-01-01,2024-12-31,335,59", "2024-12-10", true),
+            ("2020-01-01,2024-12-31,335,59", "2024-07-01", false),
+            ("2020-01-01,2024-12-31,335,59", "2024-06-01/2024-11-29", false),
+            ("2020-01-01,2024-12-31,335,59", "2024-06-01/2024-11-30", true),
+            ("2020-01-01,2024-06-30,152,243", "2024-01-01/2024-12-31", true),
+            ("2020-01-01,2024-05-30,152,243", "2024-01-01/2024-12-31", false),
+            ("2020-01-01,2024-12-31,366,366", "2021-01-01/2023-12-31", false),
+            ("2020-01-01,2024-12-31,366,366", "2021-01-01/2024-12-31", true),
+            ("2020-01-01,2024-12-31,335", "2024-12-31", true),
+            ("2020-01-01,2024-12-31,,59", "2024-03-01", false),
+            ("2020-01-01,2024-12-31", "2024-03-01", true),
+        ] {
+            assert_eq!(meets(when, item), expected, "{when} and {item}");
+        }
     }
 
     #[test]

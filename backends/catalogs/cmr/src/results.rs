@@ -77,7 +77,7 @@ impl<C: Concept> Results<C> {
 
     /// The first page small, the next ones larger up to the size of a page: for who may want a few records alone.
     #[must_use]
-    pub(crate) fn small_first(mut self, first: u64) -> Self {
+    pub fn small_first(mut self, first: u64) -> Self {
         self.size.next = first.min(self.size.most);
         self
     }

@@ -103,8 +103,10 @@ impl Candidate<'_> {
         let nothing = Band::default();
         let band = self.bands.get(index).unwrap_or(&nothing);
         let text = |name: &str| self.asset.get(name).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
+        let href = text("href").unwrap_or_default();
         Arc::new(Asset {
-            href: text("href").unwrap_or_default(),
+            alternates: alternates(self.asset, &href),
+            href,
             band: index,
             variable: None,
             grid: (self.grid != SourceGrid::default()).then(|| self.grid.clone()),
@@ -139,6 +141,22 @@ impl Candidate<'_> {
         let raster_file = [".tif", ".tiff", ".jp2", ".hdf", ".h5", ".nc", ".vrt"].iter().any(|e| file.ends_with(e));
         raster_file && (media.is_empty() || media == "application/octet-stream") || (self.has_role("data") && media.starts_with("image/"))
     }
+}
+
+/// Other places of an asset by the names that the item gives them (extension `alternate-assets`, section "Alternate Object"): buckets and
+/// web servers, the only ones between which a route is chosen.
+///
+/// A web server beside a bucket that wants a login of its own (`auth:refs`) is left out: what `href` names is meant to be read.
+fn alternates(asset: &Map<String, Value>, href: &str) -> BTreeMap<String, String> {
+    let stated = asset.get("alternate").and_then(Value::as_object).into_iter().flatten();
+    let place = |(name, place): (&String, &Value)| {
+        let other = place.get("href")?.as_str()?;
+        let (is_bucket, is_web) = (other.starts_with("s3://"), other.starts_with("https://") || other.starts_with("http://"));
+        let asks_for_login = place.get("auth:refs").and_then(Value::as_array).is_some_and(|refs| !refs.is_empty());
+        let is_usable = is_bucket || (is_web && !(asks_for_login && href.starts_with("s3://")));
+        (is_usable && other != href).then(|| (name.clone(), other.to_owned()))
+    };
+    stated.filter_map(place).collect()
 }
 
 /// The smaller, the better.
@@ -216,6 +234,26 @@ mod tests {
         assert_eq!(all.keys().map(String::as_str).collect::<Vec<_>>(), ["G", "R", "image", "image.1", "image.2", "red"]);
         assert_eq!(all["G"].nodata, Some(cube_core::Number::Int(2)));
         assert_eq!(all["red"].dtype, Some(cube_core::DType::UInt8));
+    }
+
+    #[test]
+    fn other_places_of_a_file_are_known() {
+        let i = item(json!({
+            "red": {"href": "red.tif", "type": COG, "alternate": {"s3": {"href": "s3://b/red.tif", "storage:refs": ["aws"]}, "here": {"href": "./copy/red.tif"}}},
+            // Of others, none can be chosen: an address that is the same, one of another cloud, one that is none.
+            "nir": {"href": "https://h/nir.tif", "type": COG, "alternate": {"same": {"href": "https://h/nir.tif"}, "az": {"href": "abfs://c/nir.tif"}, "odd": {"x": 1}, "text": "s3://b/n.tif"}},
+            // A bucket first, and beside it a server with a login of its own, or one that is open.
+            "login": {"href": "s3://eodata/l.tif", "type": COG, "alternate": {"https": {"href": "https://h/l.tif", "auth:refs": ["oidc"]}}},
+            "open": {"href": "s3://b/o.tif", "type": COG, "alternate": {"https": {"href": "https://h/o.tif"}}},
+            "web": {"href": "https://h/w.tif", "type": COG, "alternate": {"s3": {"href": "s3://eodata/w.tif", "auth:refs": ["s3"]}}},
+            "none": {"href": "n.tif", "type": COG, "alternate": []},
+        }));
+        let all = assets(&i, &[]);
+        let places = |name: &str| all[name].alternates.iter().map(|(n, h)| (n.as_str(), h.as_str())).collect::<Vec<_>>();
+        assert_eq!(places("red"), [("here", "https://h/x/copy/red.tif"), ("s3", "s3://b/red.tif")]);
+        assert_eq!((places("nir"), places("login"), places("none")), (vec![], vec![], vec![]));
+        assert_eq!(places("open"), [("https", "https://h/o.tif")]);
+        assert_eq!(places("web"), [("s3", "s3://eodata/w.tif")]);
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use cube_backend::{PatchStream, Result, answer};
 use cube_core::PatchIndex;
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 
 use crate::{item::Item, patch, wanted::Wanted};
 
@@ -13,29 +16,24 @@ pub(crate) type Pages = BoxStream<'static, Result<Vec<Item>>>;
 /// Items, one by one.
 pub type ItemStream = BoxStream<'static, Result<Item>>;
 
-struct Found {
-    item: Option<Item>,
-    patch: PatchIndex,
-}
-
 /// The patches among the items.
 pub(crate) fn patches(pages: Pages, wanted: Arc<Wanted>) -> PatchStream {
-    found(pages, wanted, false).map_ok(|f| f.patch).boxed()
-}
-
-/// The items themselves.
-pub(crate) fn items(pages: Pages, wanted: Arc<Wanted>) -> ItemStream {
-    found(pages, wanted, true).try_filter_map(|f| async { Ok(f.item) }).boxed()
-}
-
-fn found(pages: Pages, wanted: Arc<Wanted>, keep_items: bool) -> BoxStream<'static, Result<Found>> {
     let admitted = pages.map(move |page| {
         let admit = |item: Item| {
-            let Some(facts) = wanted.admit(&item)? else { return Ok(None) };
-            let patch = patch::patch(&item, facts, &wanted.assets, &wanted.properties);
-            Ok(Some(Found { item: keep_items.then_some(item), patch }))
+            let facts = wanted.admit(&item)?;
+            Ok(facts.map(|facts| patch::patch(&item, facts, &wanted.assets, &wanted.properties)))
         };
-        page?.into_iter().map(admit).collect()
+        page?.into_iter().filter_map(|item| admit(item).transpose()).map(|patch| patch.map(Some)).collect()
     });
-    answer(admitted.boxed(), |found| &found.patch)
+    answer(admitted.boxed(), |patch: &PatchIndex| patch)
+}
+
+/// The items themselves: also those that have an id twice, and older processings of a scene. Who searches asks for all; who loads, for one.
+pub(crate) fn items(pages: Pages, wanted: Arc<Wanted>) -> ItemStream {
+    let admitted = pages.map(move |page| {
+        let admit = |item: Item| Ok(wanted.admit(&item)?.is_some().then_some(item));
+        let items: Vec<Result<Item>> = page?.into_iter().filter_map(|item| admit(item).transpose()).collect();
+        Ok::<_, cube_backend::Error>(stream::iter(items))
+    });
+    admitted.try_flatten().boxed()
 }

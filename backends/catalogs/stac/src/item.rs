@@ -71,7 +71,11 @@ impl Item {
             }
         };
         if let Some(Value::Object(assets)) = self.0.get_mut("assets") {
-            assets.values_mut().filter_map(Value::as_object_mut).for_each(absolute);
+            for asset in assets.values_mut().filter_map(Value::as_object_mut) {
+                absolute(asset);
+                let alternates = asset.get_mut("alternate").and_then(Value::as_object_mut).into_iter().flatten();
+                alternates.filter_map(|(_, place)| place.as_object_mut()).for_each(absolute);
+            }
         }
         if let Some(Value::Array(links)) = self.0.get_mut("links") {
             links.iter_mut().filter_map(Value::as_object_mut).for_each(absolute);

@@ -96,6 +96,11 @@ async fn an_item_of_each_archive_is_read_right() {
     assert_eq!(v0.assets["red"].offset, Some(0.0));
     assert_eq!(v0.id.as_str(), "sentinel-s2-l2a-cogs/S2A_17SPR_20221106_0_L2A");
 
+    // Landsat of USGS: a web server with a login, and a bucket beside it.
+    let landsat = one("odc-stac/LC08_L2SP_028030_20200114_20200824_02_T1_SR.json", &["red"]).await.expect("an item");
+    let red = &landsat.assets["red"];
+    assert!(red.href.starts_with("https://landsatlook.usgs.gov/") && red.alternates["s3"].starts_with("s3://usgs-landsat/"), "{red:?}");
+
     // Across the antimeridian, in a CRS of the Pacific.
     let pacific = one("odc-tools/world-wrapping.stac-item.json", &[]).await.expect("an item");
     let [w, _, e, _] = pacific.bbox.expect("a box");

@@ -54,6 +54,7 @@ async fn items_of_every_kind_go_through_an_index_unchanged() {
         "odc-tools/S2A_17SPR_20221106_0_L2A.json",
         "odc-tools/S2B_T37MGP_20240710T073012_L2A_C1.json",
         "odc-tools/world-wrapping.stac-item.json",
+        "odc-stac/LC08_L2SP_028030_20200114_20200824_02_T1_SR.json",
         "odc-tools/ga_ls8c_ard_3-1-0_088080_2020-05-25_final.stac-item.json",
         "pystac-ext/projection__example-with-version-1.2.json",
         "pystac-ext/raster__raster-planet-example.json",

@@ -4,7 +4,7 @@ use cube_metadata::AssetFilter;
 use cube_query::{Change, Converted, GranuleQuery, Query, Service, StacItemQuery};
 use serde_json::{Value, json};
 
-use super::SearchRegion;
+use super::{SearchRegion, times};
 use crate::{Environment, Error, Result};
 
 /// A question to a catalogue, in the words of no service.
@@ -12,7 +12,7 @@ use crate::{Environment, Error, Result};
 pub struct Asked {
     /// A query that was written down.
     pub base: Option<Query>,
-    /// What is asked beside it: lists are added to those of `base`, single values replace them.
+    /// What is asked beside it: lists are added to those of `base`, single values, times and conditions on a property replace them.
     pub query: GranuleQuery,
     /// A condition in CQL2, as text or JSON, that must hold too.
     pub filter: Option<Value>,
@@ -32,13 +32,12 @@ impl Asked {
         let base = match &self.base {
             None => GranuleQuery::new(),
             Some(Query::Granules(query)) => query.clone(),
-            Some(Query::Items(query)) => keep(GranuleQuery::from_stac(query), &mut changes),
+            Some(Query::Items(query)) => keep(GranuleQuery::from_stac(&self.not_replaced(query)?), &mut changes),
             Some(Query::Collections(_)) => return Err(of_collections()),
         };
         let mut query = join(base, &self.query);
         if let Some(filter) = &self.filter {
-            let as_search = StacItemQuery::new().with("filter", cube_catalog_stac::cql2_json(filter)?);
-            query = join(query, &keep(GranuleQuery::from_stac(&as_search), &mut changes));
+            query = keep(query.and_filter(&cube_catalog_stac::cql2_json(filter)?)?, &mut changes);
         }
         if let Some(region) = &self.region {
             let told = region.told(Service::Cmr)?;
@@ -50,7 +49,8 @@ impl Asked {
         if !wrong.is_empty() {
             return Err(cube_query::Invalid(wrong).into());
         }
-        Ok(Converted { value: query, changes })
+        times::check(&query)?;
+        Ok(Converted { value: times::for_cmr(query, &mut changes), changes })
     }
 
     /// The question in the words of a STAC service, and what became of parts that it has no words for.
@@ -64,11 +64,10 @@ impl Asked {
             None => query,
         };
         let mut out = match &self.base {
-            None => region(self.query.clone()).to_stac_for(service)?,
-            Some(Query::Granules(base)) => region(join(base.clone(), &self.query)).to_stac_for(service)?,
+            None | Some(Query::Granules(_)) => region(self.by_name()).to_stac_for(service)?,
             Some(Query::Items(base)) => {
                 let mut added = region(self.query.clone()).to_stac_for(service)?;
-                let base = base.to_stac_for(service)?;
+                let base = self.not_replaced(base)?.to_stac_for(service)?;
                 added.value = over(base.value, &added.value);
                 added.changes.splice(0..0, base.changes);
                 added
@@ -82,8 +81,27 @@ impl Asked {
             with_filter.changes.splice(0..0, out.changes);
             out = with_filter;
         }
+        times::check(&self.by_name())?;
         out.changes.splice(0..0, told.into_iter().flat_map(|t| t.changes));
         Ok(out)
+    }
+
+    /// A query of a file without the conditions on properties that are asked by name beside it.
+    fn not_replaced(&self, base: &StacItemQuery) -> Result<StacItemQuery> {
+        let named = self.query.to_stac_for(Service::StacQuery)?.value.query;
+        let mut base = base.clone();
+        if let (Some(Value::Object(before)), Some(Value::Object(now))) = (base.query.as_mut().map(|q| &mut q.0), named.as_ref().map(|q| &q.0)) {
+            before.retain(|property, _| !now.contains_key(property));
+        }
+        Ok(base)
+    }
+
+    /// What is asked by named fields, not in the words of STAC.
+    pub(super) fn by_name(&self) -> GranuleQuery {
+        match &self.base {
+            Some(Query::Granules(base)) => join(base.clone(), &self.query),
+            _ => self.query.clone(),
+        }
     }
 
     /// What of the question may be left to this side, in STAC's words. CMR is told everything that has a name of its own, so only conditions on
@@ -95,7 +113,8 @@ impl Asked {
         }
         let mut all = StacItemQuery::new();
         if let Some(Query::Items(base)) = &self.base {
-            (all.query, all.filter) = (base.query.clone(), base.filter.clone());
+            let base = self.not_replaced(base)?;
+            (all.query, all.filter) = (base.query, base.filter);
         }
         let filters: Vec<Value> = all.filter.take().map(|f| f.0).into_iter().chain(self.filter.clone()).collect();
         all.filter = joined(&filters)?.map(Into::into);
@@ -127,8 +146,11 @@ fn keep<T>(converted: Converted<T>, changes: &mut Vec<Change>) -> T {
     converted.value
 }
 
-/// One query with the fields of another given to it.
-fn join(base: GranuleQuery, more: &GranuleQuery) -> GranuleQuery {
+/// One query with the fields of another given to it. A time replaces the time before, as other single values do.
+fn join(mut base: GranuleQuery, more: &GranuleQuery) -> GranuleQuery {
+    if !more.temporal.is_empty() {
+        base.temporal.clear();
+    }
     let fields = serde_json::to_value(more).unwrap_or_default();
     fields.as_object().into_iter().flatten().fold(base, |query, (field, value)| query.with(field, value.clone()))
 }

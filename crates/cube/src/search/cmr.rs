@@ -7,6 +7,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{Asked, Found, Matched, Record, SearchOptions, local::Local};
 use crate::{Environment, Error, Result};
 
+/// Records of the first page.
+const FIRST_PAGE: u64 = 200;
+
 /// A client of CMR.
 pub(super) fn client(root: &str, options: &SearchOptions, environment: &Environment) -> Result<Cmr> {
     let mut own = CmrOptions { prefetch_pages: options.prefetch_pages, ..CmrOptions::default() };
@@ -51,6 +54,8 @@ pub(super) async fn search(root: &str, asked: &Asked, options: &SearchOptions, e
     let cmr = client(root, options, environment)?;
     let (query, local, changes) = question(&cmr, asked)?;
     let results = cmr.granules(&query)?;
+    // The first results are there soon, and tell how many make a page that memory can bear.
+    let results = if options.page_size.is_none() { results.small_first(FIRST_PAGE) } else { results };
     let mut records = results.items().map_err(Error::from).boxed();
     // The first record is waited for, so that what is wrong is known before anything is written.
     let first = records.try_next().await?;

@@ -1,6 +1,12 @@
 //! Records from one form to the other: UMM of CMR, and STAC.
 
-use cube_metadata::{Report, StacVersion, convert::Options, umm};
+use std::{borrow::Cow, io::Read};
+
+use cube_metadata::{
+    Converted, Raw, RecordReader, Report, StacVersion,
+    convert::{self as c, Options},
+    umm,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -8,13 +14,13 @@ use crate::{Error, Result};
 
 /// Writes a granule of CMR (`meta` and `umm`) as a STAC item.
 pub(super) fn write_item(json: &[u8], version: StacVersion, out: &mut Vec<u8>) -> Result<()> {
-    write_granule(&umm::Granule::parse(json)?, version, out)
+    c::write_item(&umm::Granule::parse(json)?, &options(version), out)?;
+    Ok(())
 }
 
-/// Writes a granule that was read already as a STAC item.
-pub(super) fn write_granule(granule: &umm::Granule<'_>, version: StacVersion, out: &mut Vec<u8>) -> Result<()> {
-    cube_metadata::convert::write_item(granule, &options(version), out)?;
-    Ok(())
+/// Writes what is asked most often of the STAC item that a granule becomes.
+pub(super) fn write_summary(granule: &umm::Granule<'_>, version: StacVersion, out: &mut Vec<u8>) -> Result<()> {
+    Ok(c::write_summary(granule, &options(version), out)?)
 }
 
 /// A granule of CMR (`meta` and `umm`) as a STAC item.
@@ -26,7 +32,7 @@ pub(super) fn granule_to_item(json: &[u8], version: StacVersion) -> Result<Map<S
 
 /// A collection of CMR (`meta` and `umm`) as a STAC Collection.
 pub(super) fn collection_to_stac(record: &Value) -> Result<Map<String, Value>> {
-    match cube_metadata::convert::collection_to_stac(record, &Options::default())?.value {
+    match c::collection_to_stac(record, &Options::default())?.value {
         Value::Object(collection) => Ok(collection),
         _ => Err(Error::refused("the record is no collection", "give a UMM-C record")),
     }
@@ -75,74 +81,79 @@ impl RecordKind {
         }
     }
 
+    /// Whether it is of a granule, rather than of a collection.
+    pub fn is_granule(self) -> bool {
+        matches!(self, Self::Granule | Self::Item)
+    }
+
     fn is_stac(self) -> bool {
         matches!(self, Self::Item | Self::Collection)
     }
 }
 
-/// A record in its other form.
+/// A record in the form that was asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ConvertedRecord {
+pub struct ConvertedRecord<'c> {
     /// What it was.
     pub kind: RecordKind,
-    /// The record.
-    pub value: Value,
+    /// The record, JSON without line breaks.
+    pub json: Cow<'c, [u8]>,
     /// What is not as it was.
     pub report: Report,
     /// It was of the form that was asked for, and is as it was.
     pub is_same: bool,
 }
 
-/// Turns one record into a form.
+/// Turns the records of a document into a form and hands each on: one record, a list of them, an answer of CMR (`items`), an ItemCollection (`features`), a
+/// list of collections, or one record a line. Memory holds a few megabytes of them, however many there are.
+///
+/// `each` is given what became of every record, and its own errors end the work.
 ///
 /// # Errors
-/// What is no record, or one that lacks what the other form requires.
-pub fn convert_record(record: &Value, to: ConvertTo) -> Result<ConvertedRecord> {
-    let kind = RecordKind::of(record).ok_or_else(|| {
-        Error::refused("this is no record", "give UMM-G or UMM-C of CMR, alone or as `umm_json` answers it, or a STAC Item or Collection")
-    })?;
-    if kind.is_stac() == matches!(to, ConvertTo::Stac(_)) {
-        return Ok(ConvertedRecord { kind, value: record.clone(), report: Report::default(), is_same: true });
-    }
-    use cube_metadata::convert as c;
-    let converted = match (kind, to) {
-        (RecordKind::Granule, ConvertTo::Stac(version)) => c::granule_to_item(record, &options(version))?,
-        (RecordKind::CollectionRecord, ConvertTo::Stac(version)) => c::collection_to_stac(record, &options(version))?,
-        (RecordKind::Collection, _) => c::stac_to_collection(record)?,
-        _ => c::item_to_granule(record)?,
-    };
-    Ok(ConvertedRecord { kind, value: converted.value, report: converted.report, is_same: false })
-}
-
-/// The records in a document: one record; a list of them; an answer of CMR (`items`); an ItemCollection (`features`); a list of
-/// collections; or one record a line.
-///
-/// # Errors
-/// What is no JSON; a document that holds no records.
-pub fn records_in(bytes: &[u8], name: &str) -> Result<Vec<Value>> {
-    let not_json = |e| Error::failed(format!("`{name}` is not JSON"), e);
-    let values: Vec<Value> = match serde_json::from_slice::<Value>(bytes) {
-        Ok(whole) => vec![whole],
-        Err(first) => {
-            let lines: std::result::Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(bytes).into_iter().collect();
-            lines.ok().filter(|l| l.len() > 1).ok_or_else(|| not_json(first))?
-        }
-    };
-    let mut records = Vec::new();
-    for value in values {
-        match value {
-            Value::Array(all) => records.extend(all),
-            Value::Object(mut map) => {
-                let listed = ["items", "features", "collections"].into_iter().find(|key| map.get(*key).is_some_and(Value::is_array));
-                match listed.and_then(|key| map.remove(key)) {
-                    Some(Value::Array(all)) if RecordKind::of(&Value::Object(map.clone())).is_none() => records.extend(all),
-                    Some(_) | None => records.push(Value::Object(map)),
+/// Those of the input; a document that is not JSON; those of `each`.
+pub fn convert_records(input: impl Read, to: ConvertTo, mut each: impl FnMut(Result<ConvertedRecord<'_>>) -> Result<()>) -> Result<()> {
+    let mut reader = RecordReader::new(input);
+    let mut item = Vec::new();
+    while let Some(mut block) = reader.next_block().map_err(|e| Error::failed("the records cannot be read", e))? {
+        match to {
+            ConvertTo::Stac(version) => {
+                while let Some(record) = block.granule() {
+                    item.clear();
+                    each(match record? {
+                        Ok(granule) => granule_to_stac(&granule, version, &mut item),
+                        Err(raw) => convert_record(raw, to),
+                    })?;
                 }
             }
-            other => records.push(other),
+            ConvertTo::Umm => {
+                while let Some(record) = block.raw() {
+                    each(convert_record(record?, to))?;
+                }
+            }
         }
     }
-    Ok(records)
+    Ok(())
+}
+
+fn granule_to_stac<'c>(granule: &umm::Granule<'_>, version: StacVersion, item: &'c mut Vec<u8>) -> Result<ConvertedRecord<'c>> {
+    let report = c::write_item(granule, &options(version), item)?;
+    Ok(ConvertedRecord { kind: RecordKind::Granule, json: Cow::Borrowed(item), report, is_same: false })
+}
+
+fn convert_record(raw: Raw<'_>, to: ConvertTo) -> Result<ConvertedRecord<'_>> {
+    let record = raw.to_value();
+    let kind = RecordKind::of(&record).ok_or_else(|| {
+        Error::refused("this is no record", "give UMM-G or UMM-C of CMR, alone or as `umm_json` answers it, or a STAC Item or Collection")
+    })?;
+    let is_same = kind.is_stac() == matches!(to, ConvertTo::Stac(_));
+    let converted = match (kind, to) {
+        _ if is_same => Converted { value: record, report: Report::default() },
+        (RecordKind::Granule, ConvertTo::Stac(version)) => c::granule_to_item(&record, &options(version))?,
+        (RecordKind::CollectionRecord, ConvertTo::Stac(version)) => c::collection_to_stac(&record, &options(version))?,
+        (RecordKind::Collection, _) => c::stac_to_collection(&record)?,
+        _ => c::item_to_granule(&record)?,
+    };
+    Ok(ConvertedRecord { kind, json: Cow::Owned(converted.value.to_string().into()), report: converted.report, is_same })
 }
 
 #[cfg(test)]
@@ -151,21 +162,46 @@ mod tests {
 
     use super::*;
 
+    fn kinds(document: &str) -> Vec<Option<RecordKind>> {
+        let mut found = Vec::new();
+        let to = ConvertTo::Stac(StacVersion::default());
+        convert_records(document.as_bytes(), to, |record| {
+            found.push(record.ok().map(|r| r.kind));
+            Ok(())
+        })
+        .expect("records");
+        found
+    }
+
     #[test]
     fn records_are_found_in_documents() {
-        let granule = json!({"meta": {}, "umm": {"GranuleUR": "G"}});
+        let granule = json!({"meta": {}, "umm": {"GranuleUR": "G", "TemporalExtent": {"SingleDateTime": "2024-06-01T00:00:00Z"}}});
         let item = json!({"type": "Feature", "id": "a"});
-        for (document, kinds) in [
-            (granule.to_string(), vec![RecordKind::Granule]),
-            (json!({"hits": 2, "took": 1, "items": [granule, granule]}).to_string(), vec![RecordKind::Granule; 2]),
-            (json!({"type": "FeatureCollection", "features": [item]}).to_string(), vec![RecordKind::Item]),
-            (format!("{item}\n{item}\n"), vec![RecordKind::Item; 2]),
-            (json!([{"umm": {"ShortName": "A", "Version": "1"}}]).to_string(), vec![RecordKind::CollectionRecord]),
-            (json!({"collections": [{"type": "Collection", "id": "c"}]}).to_string(), vec![RecordKind::Collection]),
+        let collection = json!([{"umm": {"ShortName": "A", "Version": "1"}}]);
+        let (is_granule, is_item) = (Some(RecordKind::Granule), Some(RecordKind::Item));
+        for (document, expected) in [
+            (granule.to_string(), vec![is_granule]),
+            (json!({"hits": 2, "took": 1, "items": [granule, granule]}).to_string(), vec![is_granule; 2]),
+            (json!({"type": "FeatureCollection", "features": [item]}).to_string(), vec![is_item]),
+            (format!("{item}\n{granule}\n"), vec![is_item, is_granule]),
+            (collection.to_string(), vec![Some(RecordKind::CollectionRecord)]),
+            (json!({"collections": [{"type": "Collection", "id": "c"}]}).to_string(), vec![Some(RecordKind::Collection)]),
+            (format!("[{item}, 7, {item}]"), vec![is_item, None, is_item]),
         ] {
-            let found: Vec<_> = records_in(document.as_bytes(), "x").expect("records").iter().filter_map(RecordKind::of).collect();
-            assert_eq!(found, kinds, "{document}");
+            assert_eq!(kinds(&document), expected, "{document}");
         }
-        assert!(records_in(b"{oops", "x").is_err());
+        assert!(convert_records(&b"{oops"[..], ConvertTo::Umm, |_| Ok(())).is_err());
+    }
+
+    #[test]
+    fn an_error_of_the_caller_ends_the_work() {
+        let item = json!({"type": "Feature", "id": "a"}).to_string();
+        let mut count = 0;
+        let enough = convert_records(item.repeat(3).as_bytes(), ConvertTo::Stac(StacVersion::default()), |_| {
+            count += 1;
+            Err(Error::refused("enough", "stop"))
+        });
+        assert!(enough.is_err());
+        assert_eq!(count, 1);
     }
 }

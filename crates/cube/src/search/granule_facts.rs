@@ -40,14 +40,14 @@ struct Properties {
 /// from there.
 pub(super) fn of(json: &[u8], version: StacVersion) -> Result<Option<Facts>> {
     let mut granule = Granule::parse(json)?;
-    if granule.attributes.as_ref().is_some_and(|all| all.value.iter().any(|a| a.name.starts_with("stac:"))) {
+    if granule.was_item() {
         return Ok(None);
     }
     let files: Vec<_> = granule.files().iter().map(file).collect();
     granule.urls.clear();
-    let mut item = Vec::with_capacity(4096);
-    convert::write_granule(&granule, version, &mut item)?;
-    let outline: Outline<'_> = serde_json::from_slice(&item).map_err(|e| Error::failed("a record could not be turned into a STAC item", e))?;
+    let mut summary = Vec::with_capacity(512);
+    convert::write_summary(&granule, version, &mut summary)?;
+    let outline: Outline<'_> = serde_json::from_slice(&summary).map_err(|e| Error::failed("a record could not be turned into a STAC item", e))?;
     let Properties { datetime, start_datetime, end_datetime, concept_id, cloud_cover } = outline.properties;
     Ok(Some(Facts {
         id: outline.id.into_owned(),

@@ -1,5 +1,5 @@
-//! What of a question is held against results on this side: conditions that the service has no words for, the region as it is meant, and
-//! which files are wanted.
+//! What of a question is held against results on this side: conditions that the service has no words for, times and the region as they are
+//! meant, and which files are wanted.
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use cube_query::{Change, Effect, Service};
 use futures::{StreamExt, TryStreamExt, future};
 use serde_json::Value;
 
-use super::{Asked, Record, RecordStream, SearchRegion, stac};
+use super::{Asked, Record, RecordStream, SearchRegion, stac, times::Times};
 use crate::Result;
 
 /// Filters of this side.
 #[derive(Debug, Default)]
 pub(super) struct Local {
     conditions: Option<Box<ItemFilter>>,
+    times: Option<Times>,
     region: Option<SearchRegion>,
     assets: Option<AssetFilter>,
 }
@@ -26,31 +27,35 @@ impl Local {
     /// # Errors
     /// A filter that is not CQL2.
     pub(super) fn new(asked: &Asked, service: Service, changes: Vec<Change>) -> Result<(Self, Vec<Change>)> {
-        let is_weaker = |c: &Change| matches!(c.effect, Effect::Dropped | Effect::Widened);
-        let conditions = if changes.iter().any(is_weaker) { stac::conditions(&asked.left_over(service)?).map(Box::new) } else { None };
+        let (of_time, others): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().filter(|c| matches!(c.effect, Effect::Dropped | Effect::Widened)).partition(|c| is_of_time(c));
+        let times = if of_time.is_empty() { None } else { Times::of(&asked.by_name()) };
+        let conditions = if others.is_empty() { None } else { stac::conditions(&asked.left_over(service)?).map(Box::new) };
         let is_larger = asked.region.as_ref().map(|region| region.told(service)).transpose()?.is_some_and(|told| told.is_larger);
         let region = asked.region.clone().filter(|_| is_larger);
-        let local = Self { conditions, region, assets: asked.assets.clone() };
+        let local = Self { conditions, times, region, assets: asked.assets.clone() };
         let changes = changes.into_iter().map(|c| local.told(service, c)).collect();
         Ok((local, changes))
     }
 
     pub(super) fn is_none(&self) -> bool {
-        self.conditions.is_none() && self.region.is_none() && self.assets.is_none()
+        self.conditions.is_none() && self.times.is_none() && self.region.is_none() && self.assets.is_none()
     }
 
     /// The same change, said as what it comes to when it is filtered here.
     fn told(&self, service: Service, change: Change) -> Change {
         // What items say in common, so that it can be held against them.
-        const SAID: [&str; 9] = ["query", "filter", "datetime", "temporal", "cloud_cover", "eo:cloud_cover", "granule_name", "granule_ur", "ids"];
+        const SAID: [&str; 8] = ["query", "filter", "datetime", "cloud_cover", "eo:cloud_cover", "granule_name", "granule_ur", "ids"];
         const PLACE: [&str; 5] = ["polygon", "intersects", "bbox", "bounding_box", "circle"];
         let field = change.field.as_str();
-        let is_season = change.reason.contains("season");
-        let here = (self.conditions.is_some() && !is_season && (service == Service::Cmr || SAID.contains(&field)))
-            || (self.region.is_some() && PLACE.contains(&field));
+        let here = if is_of_time(&change) {
+            self.times.is_some()
+        } else {
+            (self.conditions.is_some() && (service == Service::Cmr || SAID.contains(&field))) || (self.region.is_some() && PLACE.contains(&field))
+        };
         match change.effect {
             Effect::Dropped | Effect::Widened if here => {
-                Change { effect: Effect::Local, reason: format!("{}; it is filtered here", change.reason), ..change }
+                Change { effect: Effect::Local, reason: format!("{}; it is filtered here", change.reason), hint: None, ..change }
             }
             _ => change,
         }
@@ -66,6 +71,11 @@ impl Local {
     }
 
     fn admit(&self, mut record: Record) -> Result<Option<Record>> {
+        if let Some(times) = &self.times
+            && !times.admits(record.item()?)
+        {
+            return Ok(None);
+        }
         if let Some(conditions) = &self.conditions
             && !conditions.admits(&record.to_item()?)?
         {
@@ -83,4 +93,9 @@ impl Local {
         record.keep_assets(&keys)?;
         Ok((!keys.is_empty()).then_some(record))
     }
+}
+
+/// Whether a change is about the times of the query.
+fn is_of_time(change: &Change) -> bool {
+    change.field == "temporal"
 }

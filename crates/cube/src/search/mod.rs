@@ -24,13 +24,14 @@ mod region;
 mod service;
 mod stac;
 mod stac_collections;
+mod times;
 
 pub use cube_metadata::{AssetFields, AssetFilter, StacVersion};
 
 pub use asked::{Asked, read_query};
 pub use collection_facts::{CollectionFacts, DirectAccess};
 pub use collections::{Collection, CollectionStream, CollectionsAsked, CollectionsFound, collections, describe};
-pub use convert::{ConvertTo, ConvertedRecord, RecordKind, convert_record, records_in};
+pub use convert::{ConvertTo, ConvertedRecord, RecordKind, convert_records};
 pub use cube_metadata::Effect as ConvertEffect;
 pub use output::{OutputFormat, WriteOptions, Wrote, write, write_file, write_parquet};
 pub use record::{Facts, FileFacts, Record, RecordStream};

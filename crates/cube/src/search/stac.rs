@@ -14,10 +14,12 @@ use crate::{Environment, Error, Result};
 
 /// Items of a page, unless something else is asked for.
 const PAGE: usize = 250;
+/// Items of a page at least, however few are wanted: what is filtered here may take many to find those.
+const FEW: usize = 25;
 
 pub(super) async fn search(url: &str, asked: &Asked, options: &SearchOptions, environment: &Environment) -> Result<Found> {
     let all_of_it = asked.limit().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
-    let page_limit = options.page_size.unwrap_or(PAGE).clamp(1, 10_000).min(all_of_it);
+    let page_limit = options.page_size.unwrap_or(PAGE).clamp(1, 10_000).min(all_of_it.max(FEW));
     let options = SearchOptions { page_size: Some(page_limit), ..options.clone() };
     let catalog = StacCatalog::open(url, Arc::new(environment.access().clone()), StacOptions { page_limit, ..StacOptions::default() }).await?;
     match catalog.understands() {

@@ -12,13 +12,12 @@ use gdal::{
 };
 
 use super::{Part, TileFile};
-use crate::{Error, Result, pixels::with_pixels};
+use crate::{Error, Result, gdal_errors::Watch, pixels::with_pixels, whole_file};
 
 /// Side of the blocks of the file.
 const BLOCK: usize = 512;
 
 pub(super) async fn write(snapshot: &Snapshot, parts: &[Part<'_>], path: &Path) -> Result<Vec<TileFile>> {
-    crate::gdal_errors::catch();
     let several_steps = parts.iter().any(|p| p.steps.len() > 1);
     let mut files = Vec::new();
     for part in parts {
@@ -76,24 +75,22 @@ fn holds(wide: DType, narrow: DType) -> bool {
 
 async fn one(snapshot: &Snapshot, part: &Part<'_>, step: Option<TimeValue>, dtype: DType, nodata: Option<Number>, path: &Path) -> Result<()> {
     // Whole or not at all: a file that GDAL has begun looks like one that is finished.
-    let unfinished = path.with_extension("part.tif");
-    let failed = |e: GdalError| Error::failed(format!("`{}` cannot be written", path.display()), e);
-    let result = async {
-        let mut file = create(part, step, dtype, nodata, &unfinished).map_err(failed)?;
-        for (index, band) in part.bands.iter().enumerate() {
-            for piece in part.pieces(BLOCK, BLOCK) {
-                let pixels = part.read(snapshot, band, step, piece).await?;
-                put(&mut file, index + 1, piece, &pixels, dtype).map_err(failed)?;
-            }
+    let unfinished = whole_file::beside(path, ".tif")?.into_temp_path();
+    let failed = |e: GdalError| Error::unwritable(path, std::io::Error::other(e));
+    let watch = Watch::new();
+    let mut file = create(part, step, dtype, nodata, &unfinished).map_err(failed)?;
+    for (index, band) in part.bands.iter().enumerate() {
+        for piece in part.pieces(BLOCK, BLOCK) {
+            let pixels = part.read(snapshot, band, step, piece).await?;
+            put(&mut file, index + 1, piece, &pixels, dtype).map_err(failed)?;
         }
-        file.close().map_err(failed)?;
-        std::fs::rename(&unfinished, path).map_err(|e| Error::unwritable(path, e))
     }
-    .await;
-    if result.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
+    file.close().map_err(failed)?;
+    // Blocks are written behind our back, and their errors come to nobody else.
+    if let Some(message) = watch.failure() {
+        return Err(Error::unwritable(path, std::io::Error::other(message)));
     }
-    result
+    whole_file::put(unfinished, path)
 }
 
 fn create(part: &Part<'_>, step: Option<TimeValue>, dtype: DType, nodata: Option<Number>, path: &Path) -> Result<Dataset, GdalError> {

@@ -10,7 +10,7 @@ use crate::{
     ids::CollectionId,
     items::StacItemQuery,
     options::is_pattern,
-    problem::{Converted, Effect, plain},
+    problem::{Converted, Effect, Invalid, Problem, plain},
     values::{Range, SortKey},
     when,
 };
@@ -65,6 +65,57 @@ impl GranuleQuery {
     }
 }
 
+impl GranuleQuery {
+    /// The same query under one more condition, in CQL2 JSON. What cannot be said beside what is asked already is reported as dropped; it is never
+    /// taken for an alternative to it.
+    ///
+    /// # Errors
+    /// When both name collections and none is named by both in the same way: short names, versioned ids and concept ids cannot be compared here.
+    pub fn and_filter(self, filter: &Value) -> Result<Converted<Self>, Invalid> {
+        let mut out = Converted::new(self);
+        for condition in cql2::conjuncts(filter) {
+            let collections = collections_of(&condition).filter(|_| out.value.lists_collections());
+            match collections {
+                Some(wanted) => out.value.keep_collections(&wanted)?,
+                None => receive_condition(&mut out, &condition),
+            }
+        }
+        Ok(out)
+    }
+
+    fn lists_collections(&self) -> bool {
+        let others = [&self.concept_id, &self.collection_concept_id, &self.short_name, &self.entry_title, &self.entry_id];
+        !self.collections.is_empty() || others.iter().any(|list| !list.is_empty())
+    }
+
+    fn keep_collections(&mut self, wanted: &[CollectionId]) -> Result<(), Invalid> {
+        let is_wanted = |name: &String| wanted.contains(&CollectionId::parse(name));
+        let by_name = self.collections.iter().any(|c| wanted.contains(c)) || self.short_name.iter().any(is_wanted);
+        let by_concept = self.collection_concept_id.iter().any(is_wanted);
+        if !by_name && !by_concept {
+            let named = wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let message = "is named in a filter, and other collections beside it: a granule would have to be in both";
+            return Err(Invalid(vec![Problem::wrong("collection", named, message, "name collections in one place, each in one way")]));
+        }
+        if by_name {
+            self.collections.retain(|c| wanted.contains(c));
+            self.short_name.retain(is_wanted);
+        }
+        if by_concept {
+            self.collection_concept_id.retain(is_wanted);
+        }
+        Ok(())
+    }
+}
+
+/// The collections of a condition that asks for nothing but collections, exactly named.
+fn collections_of(condition: &Value) -> Option<Vec<CollectionId>> {
+    let mut alone = Converted::new(GranuleQuery::default());
+    understood(&mut alone, condition)?;
+    let GranuleQuery { collections, .. } = alone.value;
+    (!collections.is_empty()).then_some(collections)
+}
+
 fn receive_comparison(out: &mut Converted<GranuleQuery>, property: &str, operator: &str, value: &Value) {
     let name = property.trim_start_matches("properties.");
     let shown = format!("{operator} {}", plain(value));
@@ -90,9 +141,11 @@ fn receive_comparison(out: &mut Converted<GranuleQuery>, property: &str, operato
             };
             let field = if name == "updated" { &mut out.value.revision_date } else { &mut out.value.created_at };
             // Both must hold, and of several periods CMR asks for any.
-            let both = field.last().map_or(Some(period), |before| before.intersection(&period))?;
-            *field = vec![both];
-            Some(())
+            let both: Vec<Period> = match field.as_slice() {
+                [] => vec![period],
+                before => before.iter().filter_map(|p| p.intersection(&period)).collect(),
+            };
+            (!both.is_empty()).then(|| *field = both)
         }),
         _ => None,
     };

@@ -227,3 +227,36 @@ fn collections_in_the_words_of_stac() {
     }
     assert!(CollectionQuery::new().keyword(r#""alpha \"beta\" g?mma""#).validate().is_empty());
 }
+
+/// A filter narrows what is asked already: what cannot be said so is reported, and never becomes an alternative.
+#[test]
+fn filters_narrow() {
+    let parameters = |query: GranuleQuery, filter: serde_json::Value| {
+        let narrowed = query.and_filter(&filter).expect("a filter");
+        let dropped = narrowed.changes.iter().filter(|c| c.effect == Effect::Dropped).count();
+        (narrowed.value, dropped)
+    };
+    let property = |name: &str| json!({"property": name});
+    let june = GranuleQuery::new().short_name("A").temporal("2024-06-01/2024-06-05").granule_name("*T32*").cloud_cover([30, 50]);
+    let as_before = june.clone();
+    let at_most_40 = june.clone().cloud_cover([30, 40]);
+    for (filter, expected) in [
+        (json!({"op": "<=", "args": [property("eo:cloud_cover"), 90]}), (as_before.clone(), 0)),
+        (json!({"op": "<=", "args": [property("eo:cloud_cover"), 40]}), (at_most_40, 0)),
+        (json!({"op": "=", "args": [property("collection"), "A"]}), (as_before.clone(), 0)),
+        (json!({"op": "in", "args": [property("collection"), ["B", "A"]]}), (as_before.clone(), 0)),
+        (json!({"op": "like", "args": [property("id"), "%T33%"]}), (as_before.clone(), 1)),
+        (json!({"op": "t_intersects", "args": [property("datetime"), {"interval": ["2024-06-10", "2024-06-30"]}]}), (as_before.clone(), 1)),
+    ] {
+        assert_eq!(parameters(june.clone(), filter.clone()), expected, "{filter}");
+    }
+    for other in ["B", "A.v2", "C1-P"] {
+        let filter = json!({"op": "and", "args": [{"op": "=", "args": [property("collection"), other]}, {"op": ">", "args": [property("eo:cloud_cover"), 1]}]});
+        let error = june.clone().and_filter(&filter).expect_err("another collection").to_string();
+        assert!(error.contains(other), "{error}");
+    }
+    let periods = GranuleQuery::new().with("revision_date", json!(["2023/2023", "2024-01/2024-12"]));
+    let filter = json!({"op": ">=", "args": [property("updated"), {"timestamp": "2024-06-01T00:00:00Z"}]});
+    let narrowed = periods.and_filter(&filter).expect("a filter");
+    assert_eq!((narrowed.value.revision_date.len(), narrowed.changes.len()), (1, 0), "{:?}", narrowed.value.revision_date);
+}

@@ -65,6 +65,10 @@ pub(super) fn for_patches(metadata: &ArrowReaderMetadata, groups: &[usize], want
     let leaves = schema.columns().iter().enumerate().filter(|(_, column)| {
         let path: Vec<&str> = column.path().parts().iter().map(String::as_str).collect();
         match path[..] {
+            ["assets", key, "alternate", ref rest @ ..] => {
+                let known = rest.get(1).is_none_or(|member| matches!(*member, "href" | "auth:refs"));
+                known && assets.contains(key)
+            }
             ["assets", key, member, ref rest @ ..] => {
                 let known = PROJ.contains(&member) || (ASSET.contains(&member) && rest.iter().all(|p| BAND.contains(p) || *p == "array"));
                 known && assets.contains(key)

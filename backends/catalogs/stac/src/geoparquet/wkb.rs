@@ -5,7 +5,7 @@ use geojson::{Geometry, GeometryValue, LineStringType, PointType, PolygonType, P
 /// Deeper collections are refused.
 const DEPTH: usize = 16;
 
-/// Little-endian ISO WKB, in two dimensions.
+/// Little-endian ISO WKB, in two dimensions; rings are closed.
 pub(super) fn write(geometry: &Geometry) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     put(geometry, &mut out);
@@ -25,7 +25,12 @@ fn put(geometry: &Geometry, out: &mut Vec<u8>) {
     };
     let polygon = |rings: &PolygonType, out: &mut Vec<u8>| {
         count(rings.len(), out);
-        rings.iter().for_each(|r| line(r, out));
+        for ring in rings {
+            // Readers of WKB refuse rings that are not closed; in Items they occur.
+            let gap = ring.first().filter(|first| ring.last().is_some_and(|last| last.as_slice().get(..2) != first.as_slice().get(..2)));
+            count(ring.len() + usize::from(gap.is_some()), out);
+            ring.iter().chain(gap).for_each(|p| point(p, out));
+        }
     };
     match &geometry.value {
         GeometryValue::Point { coordinates } => {
@@ -190,6 +195,15 @@ mod tests {
             let geometry: Geometry = serde_json::from_value(g).expect("GeoJSON");
             assert_eq!(read(&write(&geometry)), Some(geometry));
         }
+    }
+
+    #[test]
+    fn rings_are_closed() {
+        let geometry =
+            |ring: serde_json::Value| -> Geometry { serde_json::from_value(json!({"type": "Polygon", "coordinates": [ring]})).expect("GeoJSON") };
+        let open = geometry(json!([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]));
+        let closed = geometry(json!([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]));
+        assert_eq!(read(&write(&open)), Some(closed));
     }
 
     /// Bytes as shapely 2 writes them: `to_wkb(Point(1, 2, 3))`, big-endian, and with an SRID.

@@ -49,6 +49,7 @@ fn corners(record: &Record) -> Result<[Value; 4]> {
 }
 
 fn row(values: impl Iterator<Item = Value>, out: &mut Vec<u8>) {
+    let start = out.len();
     for (i, value) in values.enumerate() {
         if i > 0 {
             out.push(b',');
@@ -63,6 +64,10 @@ fn row(values: impl Iterator<Item = Value>, out: &mut Vec<u8>) {
         } else {
             out.extend_from_slice(text.as_bytes());
         }
+    }
+    // Readers skip a line on which nothing stands.
+    if out.len() == start {
+        out.extend_from_slice(b"\"\"");
     }
     out.extend_from_slice(b"\r\n");
 }

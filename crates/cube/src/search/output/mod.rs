@@ -7,7 +7,7 @@ mod parquet;
 mod urls;
 
 use std::{
-    io::{self, BufWriter, ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     path::Path,
 };
 
@@ -15,12 +15,12 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 
 use super::{Record, RecordStream};
-use crate::{Environment, Error, Result};
+use crate::{Environment, Error, Result, WholeFile};
 
 pub use parquet::write_parquet;
 
-/// Records that are written before the reader sees them, at most.
-const AT_ONCE: usize = 1000;
+/// Records that are written before the reader sees them, at most: enough for a page of the terminal, and some hundreds of kilobytes in memory.
+const AT_ONCE: usize = 64;
 
 /// A form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,28 +116,10 @@ pub async fn write_file(
     environment: &Environment,
     path: &Path,
 ) -> Result<Wrote> {
-    let unwritable = |e: io::Error| Error::unwritable(path, e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut out = BufWriter::new(tempfile::Builder::new().prefix(".results").tempfile_in(folder).map_err(unwritable)?);
+    let mut out = WholeFile::create(path)?;
     let wrote = write(records, format, options, environment, &mut out).await?;
-    let file = out.into_inner().map_err(|e| unwritable(e.into_error()))?;
-    as_others_may_read(file.path()).map_err(unwritable)?;
-    file.persist(path).map_err(|e| unwritable(e.error))?;
+    out.finish()?;
     Ok(wrote)
-}
-
-/// A temporary file is its owner's alone; results are as open as any new file.
-fn as_others_may_read(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        Ok(())
-    }
 }
 
 /// A form: what comes before, for each record, and after all. Memory is written to, so nothing but a record can fail.

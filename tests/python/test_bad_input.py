@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,27 @@ def test_disk_full(cube, spec, loaded, tmp_path, size):
     for day in (samples.DAYS[1], samples.DAYS[3]):
         cube.run("load", fresh, "--spec", spec, *samples.ROI, "--toi", day)
     assert_same_contents(contents(copied), contents(fresh))
+
+
+def test_a_tile_that_does_not_fit_on_the_disk_is_no_tile(cube, loaded, tmp_path):
+    """GDAL writes blocks behind the caller's back, and finishes a file as it is closed: both may fail."""
+    tile, picture = tmp_path / "tile.tif", tmp_path / "view.png"
+    tile.write_text("mine")
+    day = ("--toi", samples.DAYS[1])
+    for size in (0, 100, 400):
+        refused(cube, "load", loaded, *samples.ROI, *day, "--out", tile, exit_codes=[FAILED], names=["tile.tif"], preexec_fn=limited(size))
+        refused(cube, "preview", loaded, "--out", picture, exit_codes=[FAILED], names=["view.png"], preexec_fn=limited(min(size, 100)))
+        assert tile.read_text() == "mine", "what was there stays"
+        assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["tile.tif"]
+    assert ".png" in refused(cube, "preview", loaded, "--out", tmp_path / "view.jpg", names=["view.jpg"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_answer_that_cannot_be_written_is_no_success(cube, loaded):
+    for command in (["status", loaded], ["status", loaded, "--json"], ["patches", loaded], ["completions", "bash"]):
+        with open("/dev/full", "wb") as full:
+            run = subprocess.run(cube.command(*command), stdout=full, stderr=subprocess.PIPE, text=True)
+        assert run.returncode == FAILED and "stdout" in run.stderr, (command, run)
 
 
 def test_scenes_that_do_not_agree_are_refused_by_name(cube, tmp_path):

@@ -230,6 +230,103 @@ def test_conditions_that_cmr_has_no_words_for_are_held_here(client):
     assert ids(either) == sorted(item["id"] for item in every if not 10 <= item["properties"]["eo:cloud_cover"] <= 60)
 
 
+def test_seasons_are_filtered_here(cube, client, nasa, api, tmp_path):
+    """Days of the year, both inclusive, also over the turn of the year: where the service has no words for them, and where CMR counts otherwise."""
+
+    def day(item: dict) -> int:
+        time = item["properties"]["datetime"] or item["properties"]["start_datetime"]
+        return pandas.Timestamp(time).dayofyear
+
+    kept = tmp_path / "kept.json"
+    cube.run("search", "--stac", api, "--out", kept)
+    services = [
+        ["--stac", api],
+        ["--stac", kept],
+        ["--stac", f"{nasa.urls['cmr']}/stac/LPCLOUD", "-c", "HLSS30_2.0"],
+        ["--cmr", "-c", "HLSS30"],
+    ]
+    for service in services:
+        everything = items(client, *service)
+        days = sorted({day(item) for item in everything})
+        assert len(days) > 2
+        inner, last = (days[1], days[-2]), days[-1]
+        for first, end, holds in [
+            (*inner, lambda d: inner[0] <= d <= inner[1]),
+            (last, last, lambda d: d == last),
+            (last, days[0], lambda d: d >= last or d <= days[0]),
+        ]:
+            found = client.run("search", *service, "--toi", "2023/2025", "--days", f"{first},{end}", "--format", "items", "-v")
+            assert ids([json.loads(line) for line in found.stdout.splitlines()]) == sorted(item["id"] for item in everything if holds(day(item)))
+            assert "filtered here" in found.stderr and "warning" not in found.stderr, found.stderr
+            counted = client.json("search", *service, "--toi", "2023/2025", "--days", f"{first},{end}", "--count")["count"]
+            assert counted == len(found.stdout.splitlines()) > 0
+    two = items(client, "--stac", api, "--toi", "2023/2025", "--days", f"{days[0]},366", "--limit", "2")
+    assert len(two) == 2
+    told = client.run("search", "--stac", api, "--toi", "2024-06", "--days", "1,31", exit_code=USAGE)
+    assert "1 to 31" in told.stderr and "hint:" in told.stderr
+    shown = client.run("search", "--toi", "2024", "--days", "335,59", "--to-stac")
+    assert "warning" in shown.stderr, "who takes the query alone has to filter"
+
+
+def test_a_filter_narrows_what_is_asked_beside_it(client, tmp_path):
+    """Every condition holds, whichever way it was given, and whatever CMR can be told of it."""
+    every = items(client, "--cmr", "-c", "HLSS30")
+    cloud = {item["id"]: item["properties"]["eo:cloud_cover"] for item in every}
+    days = sorted({item["properties"]["start_datetime"][:10] for item in every})
+    kept = tmp_path / "kept.json"
+    client.run("search", "--cmr", "-c", "HLSS30", "--out", kept)
+    some = sorted(cloud)[0].split(".")[2]
+    late = f"T_INTERSECTS(datetime, INTERVAL('{days[-1]}T00:00:00Z', '{days[-1]}T23:59:59Z'))"
+    early = ("--toi", f"{days[0]}/{days[-2]}")
+    for typed, condition, holds in [
+        (("--cloud-cover", "30,60"), "eo:cloud_cover <= 90", lambda i: 30 <= cloud[i] <= 60),
+        (("--cloud-cover", "30,60"), "eo:cloud_cover <= 45", lambda i: 30 <= cloud[i] <= 45),
+        (("--name", f"*{some}*"), f"id LIKE '%{some}%'", lambda i: some in i),
+        (("--name", f"*{some}*"), "id LIKE '%no such%'", lambda _: False),
+        (early, late, lambda _: False),
+    ]:
+        expected = sorted(i for i in cloud if holds(i))
+        assert ids(items(client, "--cmr", "-c", "HLSS30", *typed, "--filter", condition)) == expected, (typed, condition)
+        if typed[0] != "--name":
+            assert ids(items(client, "--stac", kept, *typed, "--filter", condition)) == expected, (typed, condition)
+    both = client.run("search", "--cmr", "-c", "HLSS30", "--filter", "collection = 'ATL08'", exit_code=USAGE)
+    assert "ATL08" in both.stderr and "hint:" in both.stderr
+    assert ids(items(client, "--cmr", "-c", "HLSS30", "--filter", "collection = 'HLSS30'")) == sorted(cloud)
+    saved = tmp_path / "query.json"
+    saved.write_text(json.dumps({"type": "items", "query": {"eo:cloud_cover": {"lt": 20}}, "datetime": f"{days[0]}/{days[-2]}"}))
+    for service in (("--cmr", "-c", "HLSS30"), ("--stac", kept)):
+        found = items(client, *service, "--query", saved, "--cloud-cover", "30,60", "--toi", days[-1])
+        assert ids(found) == sorted(i["id"] for i in every if 30 <= cloud[i["id"]] <= 60 and i["properties"]["start_datetime"][:10] == days[-1])
+
+
+def test_a_search_keeps_every_processing(cube, tmp_path):
+    """A cube is filled from the newest of them; who searches sees them all."""
+    item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "geometry": None, "links": [], "assets": {}}
+    scenes = [
+        {**item, "id": f"S2A_32TNS_20240601_{n}_L2A", "properties": {"datetime": "2024-06-01T10:00:00Z", "s2:sequence": str(n)}} for n in range(3)
+    ]
+    file = tmp_path / "items.json"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [*scenes, scenes[0]]}))
+    assert ids(items(cube, "--stac", file)) == sorted(s["id"] for s in [*scenes, scenes[0]])
+
+
+def test_results_go_where_a_name_points(cube, demo_archive, tmp_path):
+    """Links keep their target, and devices and pipes stay what they are."""
+    source = ("search", "--stac", demo_archive / "items.json", "--format", "csv", "--fields", "eo:cloud_cover,nothing")
+    file, link, pipe = (tmp_path / name for name in ("file", "link", "pipe"))
+    link.symlink_to(file)
+    file.write_text("before")
+    cube.run(*source, "--out", link)
+    assert link.is_symlink() and file.read_text() == cube.run(*source).stdout
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+    cube.run(*source, "--out", pipe)
+    assert reader.communicate(timeout=60)[0] == file.read_text() and pipe.is_fifo()
+    # A line on which nothing stands would be skipped.
+    alone = cube.run(*source[:-1], "nothing").stdout
+    assert len(list(csv.DictReader(io.StringIO(alone)))) == len(alone.splitlines()) - 1 == 12
+
+
 def test_regions_are_repaired_told_and_filtered_again(client, tmp_path):
     """A region of many points that winds: asked with few, and what only those few touch is left out."""
     every = items(client, "--cmr", "-c", "HLSS30")
@@ -266,7 +363,7 @@ def test_all_mistakes_of_a_query_are_told_at_once(cube, tmp_path):
 
 def test_what_was_typed_wrong_is_told_with_a_hint(client, api):
     for arguments, words in [
-        (["--toi", "2024"], ["--cmr"]),
+        (["--toi", "2024"], ["cube search --cmr", "cube search --stac https://"]),
         (["--cmr"], ["-c"]),
         (["--cmr", "-c", "HLSS30", "--cloud-cover", "200,10", "--day-night", "noon", "--sort", "colour"], ["200", "noon", "colour"]),
         (["--stac", api, "--filter", "eo:cloud_cover <"], ["filter"]),
@@ -281,9 +378,15 @@ def test_what_was_typed_wrong_is_told_with_a_hint(client, api):
         assert all(word in told.stderr for word in words), told.stderr
 
 
-def test_a_collection_that_is_not_there_is_told(client):
+def test_a_collection_that_is_not_there_is_told(client, nasa):
     told = client.run("search", "--cmr", "-c", "HLSS3O")
     assert told.stdout == "" and "HLSS3O" in told.stderr and "HLSS30" in told.stderr, told.stderr
+    for form in ("urls", "ndjson"):
+        silent = client.run("search", "--cmr", "-c", "HLSS3O", "--format", form)
+        assert silent.stdout == "" and "nothing was found" in silent.stderr and "HLSS30" in silent.stderr, silent.stderr
+    assert "HLSS30" in client.run("search", "--cmr", "-c", "HLSS3O", "--count").stderr
+    of_stac = client.run("search", "--stac", f"{nasa.urls['cmr']}/stac/LPCLOUD", "-c", "HLSS30.v2.0")
+    assert "nothing was found" in of_stac.stderr and "HLSS30_2.0" in of_stac.stderr, of_stac.stderr
 
 
 # Other sources of items
@@ -339,8 +442,12 @@ def test_a_collection_is_described(client, api):
     told = client.run("describe", "HLSS30.v2.0", "--cmr").stdout
     for word in ("C2021957295-LPCLOUD", "LPCLOUD", "lp-prod-protected", "B04", "12"):
         assert word in told, told
+    assert client.run("describe", "HLSS30.v2.0").stdout == told, "CMR is asked unless another service is named"
+    unknown = client.run("describe", "sentinel-2-l2a", exit_code=USAGE)
+    assert "cmr" in unknown.stderr.lower() and "--stac" in unknown.stderr
     assert client.json("describe", "sentinel-2-l2a", "--stac", api)["granules"] == 12
     unknown = client.run("describe", "HLSS3O", "--cmr", exit_code=None)
+    assert "--stac" not in unknown.stderr
     assert unknown.returncode in (FAILED, USAGE) and "HLSS30" in unknown.stderr
     unknown = client.run("describe", "sentinel-3", "--stac", api, exit_code=None)
     assert unknown.returncode in (FAILED, USAGE) and "sentinel-2-l2a" in unknown.stderr
@@ -360,6 +467,45 @@ def test_records_go_to_stac_and_come_back_as_they_were(client, tmp_path):
     lines = tmp_path / "items.ndjson"
     client.run("convert", "--to", "stac", umm, "--out", lines)
     assert [json.loads(line) for line in lines.read_text().splitlines()] == json.loads(stac.read_text())["features"]
+
+
+def test_conversion_holds_little_and_loses_nothing(client, tmp_path):
+    """A file of any length, in any of its forms; a disk that is full leaves what was there."""
+    umm, lines, out = (tmp_path / name for name in ("umm.json", "umm.ndjson", "items.ndjson"))
+    client.run("search", "--cmr", "-c", "HLSS30", "--format", "umm", "--out", umm)
+    records = json.loads(umm.read_text())["items"]
+    with open(lines, "w") as file:
+        for copy in range(1 + 60_000_000 // umm.stat().st_size):
+            file.writelines(json.dumps({**r, "meta": {**r["meta"], "native-id": f"copy {copy}"}}) + "\n" for r in records)
+    peak = tmp_path / "peak"
+    subprocess.run(
+        ["/usr/bin/env", "python3", "-c", PEAK, peak, *client.command("convert", "--to", "stac", lines, "--out", out, "--quiet")], check=True
+    )
+    written = out.read_text().splitlines()
+    assert len(written) == len(lines.read_text().splitlines())
+    assert [json.loads(line)["id"] for line in written[: len(records)]] == [r["umm"]["GranuleUR"] for r in records]
+    assert int(peak.read_text()) < 250, "MiB, of which a debug build of the program itself has more than half"
+    pretty = tmp_path / "pretty.json"
+    pretty.write_text(json.dumps(records, indent=2))
+    forms = [json.loads(client.run("convert", "--to", "stac", form).stdout) for form in (umm, pretty)]
+    assert forms[0] == forms[1] and len(forms[0]["features"]) == len(records)
+    mixed = tmp_path / "mixed.json"
+    collection = {"umm": {"ShortName": "A", "Version": "1", "EntryTitle": "a"}}
+    mixed.write_text(json.dumps([records[0], collection]))
+    pretty.write_text("mine")
+    assert ".ndjson" in client.run("convert", "--to", "stac", mixed, "--out", pretty, exit_code=USAGE).stderr
+    assert pretty.read_text() == "mine"
+    if Path("/dev/full").exists():
+        with open("/dev/full", "wb") as full:
+            run = subprocess.run(client.command("convert", "--to", "stac", umm), stdout=full, stderr=subprocess.PIPE, text=True)
+        assert run.returncode == FAILED and "space" in run.stderr
+
+
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[2:], check=True)
+open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024))
+"""
 
 
 def test_what_cannot_be_converted_is_named(cube, tmp_path):

@@ -123,13 +123,13 @@ def parts(processes: int) -> list[tuple[list, list]]:
     ]
 
 
-def run_at_once(cube, path: object, processes: int = 4) -> None:
+def run_at_once(cube, path: object, *options: object, processes: int = 4) -> None:
     """Each process loads its region day by day, so that steps are inserted and ledger chunks shared all the time."""
 
     def one(part: tuple[list, list]) -> None:
         roi, days = part
         for day in days:
-            cube.run("load", path, *roi, "--toi", day)
+            cube.run("load", path, *options, *roi, "--toi", day)
 
     with concurrent.futures.ThreadPoolExecutor(processes) as pool:
         for future in [pool.submit(one, part) for part in parts(processes)]:
@@ -137,10 +137,10 @@ def run_at_once(cube, path: object, processes: int = 4) -> None:
 
 
 def test_four_processes_on_local_disk(cube, archive, tmp_path):
+    """None of them finds a cube: one makes it, and the others go on with that."""
     spec = samples.write(tmp_path, archive / "items.json")
     cube.run(*load(tmp_path / "whole", spec))
-    cube.run("create", tmp_path / "shared", "--spec", spec)
-    run_at_once(cube, tmp_path / "shared")
+    run_at_once(cube, tmp_path / "shared", "--spec", spec)
     assert_same_contents(contents(tmp_path / "shared"), contents(tmp_path / "whole"))
 
 

@@ -13,11 +13,17 @@ pub(crate) fn print(error: &Error, printer: &Printer) {
         let head = if i == 0 { printer.paint.red("error:") } else { "  caused by:".to_owned() };
         printer.line(format_args!("{head} {message}"));
     }
-    for (i, hint) in error.hint().unwrap_or_default().lines().enumerate() {
-        if i == 0 {
+    let hint = error.hint().unwrap_or_default();
+    let mut said: Vec<&str> = Vec::new();
+    for line in hint.lines() {
+        if said.is_empty() {
             printer.line("");
         }
-        printer.line(format_args!("{} {hint}", printer.paint.cyan("hint:")));
+        // Two values that are wrong in the same way have the same advice.
+        if !said.contains(&line) {
+            printer.line(format_args!("{} {line}", printer.paint.cyan("hint:")));
+            said.push(line);
+        }
     }
 }
 

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     let printer = Printer::new(&cli.global);
     logging::install(&cli.global, &printer);
     commands::run(cli, &printer)
+        .and_then(|exit| printer::check_stdout().map(|()| exit))
         .unwrap_or_else(|error| {
             errors::print(&error, &printer);
             if error.is_usage() { Exit::Usage } else { Exit::Failed }

@@ -1,22 +1,27 @@
 //! PNG files: pictures, and the map of a cube's chunks with its legend.
 
-use std::{fs::File, io::BufWriter, path::Path};
+use std::path::Path;
 
-use eocube::{Error, Result};
+use eocube::{Error, Result, WholeFile};
 
 /// Writes red, green, blue and opacity, a byte each, as a PNG.
 pub(crate) fn write(path: &Path, rows: usize, cols: usize, rgba: &[u8]) -> Result<()> {
-    let file = File::create(path).map_err(|e| Error::unwritable(path, e))?;
+    if let Some(ending) = path.extension().filter(|ending| !ending.eq_ignore_ascii_case("png")) {
+        let message = format!("`{}` would not be what its name says: pictures are written as PNG", path.display());
+        return Err(Error::refused(message, format!("end the name in .png instead of .{}", ending.to_string_lossy())));
+    }
+    let mut file = WholeFile::create(path)?;
     let failed = |e: png::EncodingError| match e {
         png::EncodingError::IoError(e) => Error::unwritable(path, e),
         other => Error::failed(format!("`{}` cannot be written", path.display()), other),
     };
-    let mut encoder = png::Encoder::new(BufWriter::new(file), cols as u32, rows as u32);
+    let mut encoder = png::Encoder::new(&mut file, cols as u32, rows as u32);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header().map_err(failed)?;
     writer.write_image_data(rgba).map_err(failed)?;
-    writer.finish().map_err(failed)
+    writer.finish().map_err(failed)?;
+    file.finish()
 }
 
 type Colour = [u8; 3];
@@ -82,6 +87,8 @@ fn glyph(letter: char) -> [u8; 7] {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]

@@ -1,8 +1,10 @@
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
+    sync::OnceLock,
 };
 
+use eocube::{Error, Result};
 use serde::Serialize;
 
 use crate::{
@@ -99,7 +101,33 @@ impl Printer {
     }
 }
 
+/// Why an answer did not reach stdout.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
 fn out(text: &impl Display) {
-    // A reader such as `head` may have had enough.
-    let _ = writeln!(io::stdout(), "{text}");
+    to_stdout(format!("{text}\n").as_bytes());
+}
+
+/// Writes a part of an answer; false when nobody reads any more. A reader such as `head` may have had enough; what else is wrong is known at the end.
+pub(crate) fn to_stdout(bytes: &[u8]) -> bool {
+    let mut stdout = io::stdout();
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    if let Err(error) = written {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            let _ = LOST.set(error);
+        }
+        return false;
+    }
+    true
+}
+
+/// Whether all answers were written, as far as somebody read them.
+///
+/// # Errors
+/// A disk that is full.
+pub(crate) fn check_stdout() -> Result<()> {
+    match LOST.get() {
+        None => Ok(()),
+        Some(error) => Err(Error::failed("the answer cannot be written to stdout", io::Error::new(error.kind(), error.to_string()))),
+    }
 }

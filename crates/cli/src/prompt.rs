@@ -1,5 +1,7 @@
 //! Asking a person for user and password.
 
+use std::io;
+
 use console::{Key, Term};
 use eocube::access::{
     Secret,
@@ -8,7 +10,10 @@ use eocube::access::{
 
 /// Asks on the terminal.
 #[derive(Debug)]
-pub(crate) struct Terminal;
+pub(crate) struct Terminal {
+    /// Whether it is said already that both are to be written to the netrc file.
+    pub(crate) save: bool,
+}
 
 impl Prompt for Terminal {
     fn ask(&self, question: &Question) -> Option<Answer> {
@@ -16,21 +21,44 @@ impl Prompt for Terminal {
         if !term.is_term() {
             return None;
         }
-        if let Some(problem) = &question.problem {
-            term.write_line(problem).ok()?;
+        match self.converse(&term, question) {
+            Ok(answer) => answer,
+            // The signal that came with it ends the program.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => loop {
+                std::thread::park();
+            },
+            Err(_) => None,
         }
-        term.write_line(&format!("Earthdata Login at {} (no account yet? https://urs.earthdata.nasa.gov/users/new)", question.host)).ok()?;
-        term.write_str("user: ").ok()?;
-        let username = term.read_line().ok()?.trim().to_owned();
-        if username.is_empty() {
-            return None;
-        }
-        term.write_str("password (not shown): ").ok()?;
-        let password = Secret::new(term.read_secure_line().ok()?);
-        term.write_str("write both to the netrc file, readable by you alone? [y/N] ").ok()?;
-        let key = term.read_key().ok()?;
-        let save = matches!(key, Key::Char('y' | 'Y'));
-        term.write_line(if save { "yes" } else { "no" }).ok()?;
-        Some(Answer { username, password, save })
     }
+}
+
+impl Terminal {
+    fn converse(&self, term: &Term, question: &Question) -> io::Result<Option<Answer>> {
+        match &question.problem {
+            Some(problem) => term.write_line(&format!("{problem}\n"))?,
+            None => {
+                term.write_line(&format!("Earthdata Login at {} (no account yet? https://urs.earthdata.nasa.gov/users/new)", question.host))?;
+            }
+        }
+        term.write_str("user: ")?;
+        let username = term.read_line()?.trim().to_owned();
+        if username.is_empty() {
+            return Ok(None);
+        }
+        term.write_str("password (not shown): ")?;
+        let typed = term.read_secure_line()?;
+        if typed.is_empty() {
+            return Ok(None);
+        }
+        let password = Secret::new(typed);
+        let save = self.save || wants_to_save(term)?;
+        Ok(Some(Answer { username, password, save }))
+    }
+}
+
+fn wants_to_save(term: &Term) -> io::Result<bool> {
+    term.write_str("write both to the netrc file too, readable by you alone? [y/N] ")?;
+    let save = matches!(term.read_key()?, Key::Char('y' | 'Y'));
+    term.write_line(if save { "yes" } else { "no" })?;
+    Ok(save)
 }

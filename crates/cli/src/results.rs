@@ -18,7 +18,7 @@ use crate::{
 /// Rows that columns are made wide enough for: those of the first page.
 const FIRST: usize = 1000;
 
-/// Writes results in a form, to a file or to stdout.
+/// Writes results in a form, to a file or to stdout. Answers whether there were any.
 pub(crate) async fn write(
     records: RecordStream,
     form: OutputFormat,
@@ -26,17 +26,14 @@ pub(crate) async fn write(
     environment: &Environment,
     out: Option<&Path>,
     printer: &Printer,
-) -> Result<()> {
-    match out {
-        Some(path) => {
-            let wrote = write_file(records, form, options, environment, path).await?;
-            printer.summary(&WrittenFile::new(path, wrote.records));
-        }
-        None => {
-            eocube::search::write(records, form, options, environment, &mut io::stdout()).await?;
-        }
-    }
-    Ok(())
+) -> Result<bool> {
+    let Some(path) = out else {
+        let wrote = eocube::search::write(records, form, options, environment, &mut io::stdout()).await?;
+        return Ok(wrote.records > 0 || wrote.is_cut);
+    };
+    let wrote = write_file(records, form, options, environment, path).await?;
+    printer.summary(&WrittenFile::new(path, wrote.records));
+    Ok(wrote.records > 0)
 }
 
 /// The number of results.
@@ -72,8 +69,8 @@ impl fmt::Display for WrittenFile {
     }
 }
 
-/// Shows results as columns, as they come, and says on stderr how many there are. Answers how many were shown.
-pub(crate) async fn table(found: Found, limit: Option<u64>, printer: &Printer) -> Result<u64> {
+/// Shows results as columns, as they come, and says on stderr how many there are. Answers whether there were any.
+pub(crate) async fn table(found: Found, limit: Option<u64>, printer: &Printer) -> Result<bool> {
     let mut pages = found.records.ready_chunks(FIRST);
     let (mut table, mut shown) = (None::<Table>, 0);
     while let Some(page) = pages.next().await {
@@ -101,17 +98,17 @@ pub(crate) async fn table(found: Found, limit: Option<u64>, printer: &Printer) -
             return Err(error);
         }
         if !goes_on {
-            return Ok(shown);
+            return Ok(shown > 0);
         }
     }
     // Whether there are more is asked only where there may be.
     let matched = if limit == Some(shown) && !found.is_filtered { found.matched.count().await? } else { None };
     match (shown, matched) {
-        (0, _) => printer.say("nothing was found"),
+        (0, _) => {}
         (n, Some(all)) if all > n => printer.say(format_args!("{} of {}", several(n, "record"), units::count(all))),
         (n, _) => printer.say(several(n, "record")),
     }
-    Ok(shown)
+    Ok(shown > 0)
 }
 
 fn columns() -> Vec<Column> {

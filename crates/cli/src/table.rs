@@ -1,8 +1,10 @@
 //! Columns that are as wide as the first rows need, cut to the width of the terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use console::{Term, measure_text_width, pad_str, truncate_str};
+
+use crate::printer::to_stdout;
 
 /// Narrower than this nothing is cut.
 const NARROWEST: usize = 12;
@@ -77,12 +79,12 @@ impl Table {
     pub(crate) fn head(&self, bold: bool) -> bool {
         let line = self.line(&self.columns.iter().map(|c| c.title.to_owned()).collect::<Vec<_>>());
         let bold = bold && io::stdout().is_terminal();
-        put(&if bold { format!("\u{1b}[1m{line}\u{1b}[0m\n") } else { line + "\n" })
+        to_stdout(if bold { format!("\u{1b}[1m{line}\u{1b}[0m\n") } else { line + "\n" }.as_bytes())
     }
 
     /// Writes rows; false when nobody reads any more.
     pub(crate) fn rows(&self, rows: &[Vec<String>]) -> bool {
-        put(&rows.iter().map(|row| self.line(row) + "\n").collect::<String>())
+        to_stdout(rows.iter().map(|row| self.line(row) + "\n").collect::<String>().as_bytes())
     }
 
     fn line(&self, cells: &[String]) -> String {
@@ -110,11 +112,6 @@ fn shortened(text: &str, width: usize) -> String {
     let end = (width - 1) / 2;
     let start = width - 1 - end;
     letters[..start].iter().chain(&['…']).chain(&letters[letters.len() - end..]).collect()
-}
-
-fn put(text: &str) -> bool {
-    let mut out = io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@ use cube_core::{
     Asset, BandLayout, BandSpec, Crs, CubeSpec, DType, Extent, GeoBox, GridSpec, GroupLayout, Layout, MosaicMethod, Number, PatchIndex, Roi, Shape,
     Toi, Values,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::{Context, Error, Result, native};
 
 /// Readers that use dask slow down beyond so many chunks per variable.
 const MOST_CHUNKS: usize = 1_000_000;
+
+/// Patches that are looked at for a band that the first one lacks.
+const MOST_SAMPLES: usize = 100;
 
 /// What helps to settle defaults.
 #[derive(Debug, Clone, Default)]
@@ -26,10 +29,10 @@ pub struct ResolveOptions {
 /// Settles a spec: the grid from its rules, dtype, nodata, scale and offset from a sample of the source where the spec leaves them open.
 pub async fn resolve(spec: &CubeSpec, options: &ResolveOptions, context: &Context) -> Result<Layout> {
     let groups = if spec.grid.is_native() { Vec::new() } else { vec![root(spec, options, context).await?] };
-    let sample = sample(spec, options, context).await?;
+    let samples = samples(spec, options, context).await?;
     let mut bands = Vec::with_capacity(spec.bands.len());
     for (name, band) in &spec.bands {
-        bands.push(resolve_band(name, band, spec, &sample, context).await?);
+        bands.push(resolve_band(name, band, spec, &samples, context).await?);
     }
     let chunk = Shape::new(spec.chunks.y, spec.chunks.x);
     let (unit_time, unit, chunk) = match (spec.encoding.shard, groups.first()) {
@@ -116,8 +119,9 @@ fn utc_offset(spec: &CubeSpec, groups: &[GroupLayout]) -> Result<i32> {
     Ok(if longitude.is_finite() { (longitude / 15.0).trunc() as i32 } else { 0 })
 }
 
-/// A patch of the source: the first that the catalogue answers where and when the first load will be, else anywhere.
-async fn sample(spec: &CubeSpec, options: &ResolveOptions, context: &Context) -> Result<PatchIndex> {
+/// Patches of the source that together have all bands, as far as the first ones do: of those that the catalogue answers where and when the first load
+/// will be, else anywhere.
+async fn samples(spec: &CubeSpec, options: &ResolveOptions, context: &Context) -> Result<Vec<PatchIndex>> {
     let catalog = context.catalog.open().await?;
     catalog.check(&spec.source.collections).await?;
     let anywhere = PatchQuery {
@@ -129,10 +133,23 @@ async fn sample(spec: &CubeSpec, options: &ResolveOptions, context: &Context) ->
     let boxes = options.roi.as_ref().map(crate::footprint::roi_boxes).transpose()?.unwrap_or_default();
     let periods = options.toi.as_ref().map(|t| t.periods().to_vec()).unwrap_or_default();
     let near = PatchQuery { boxes, periods, ..anywhere.clone() };
+    let mut open: Vec<&str> = spec.bands.iter().map(|(name, band)| asset_key(name, band)).collect();
+    let mut samples = Vec::new();
     for query in [near, anywhere] {
-        if let Some(patch) = catalog.patches(&query).try_next().await? {
-            return Ok(patch);
+        let mut patches = catalog.patches(&query).take(MOST_SAMPLES);
+        while let Some(patch) = patches.try_next().await? {
+            let before = open.len();
+            open.retain(|key| patch.asset(key).is_none());
+            if open.len() < before || samples.is_empty() {
+                samples.push(patch);
+            }
+            if open.is_empty() {
+                return Ok(samples);
+            }
         }
+    }
+    if !samples.is_empty() {
+        return Ok(samples);
     }
     Err(Error::refused_with(
         format!(
@@ -144,12 +161,20 @@ async fn sample(spec: &CubeSpec, options: &ResolveOptions, context: &Context) ->
     ))
 }
 
-async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, sample: &PatchIndex, context: &Context) -> Result<BandLayout> {
-    let key = band.asset.as_deref().unwrap_or(name);
-    let asset = sample.asset(key).ok_or_else(|| {
-        let known: Vec<_> = sample.assets.keys().map(String::as_str).collect();
+/// The asset of a band.
+fn asset_key<'s>(name: &'s str, band: &'s BandSpec) -> &'s str {
+    band.asset.as_deref().unwrap_or(name)
+}
+
+async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, samples: &[PatchIndex], context: &Context) -> Result<BandLayout> {
+    let key = asset_key(name, band);
+    let asset = samples.iter().find_map(|patch| patch.asset(key)).ok_or_else(|| {
+        let mut known: Vec<_> = samples.iter().flat_map(|patch| patch.assets.keys().map(String::as_str)).collect();
+        known.sort_unstable();
+        known.dedup();
+        let first = samples.first().map(|patch| patch.id.to_string()).unwrap_or_default();
         Error::refused_with(
-            format!("the source has no band `{key}` (looked for in {})", sample.id),
+            format!("the source has no band `{key}` (looked for in {first} and the patches after it)"),
             format!("it has {}; give the name as `asset` in [bands.{name}]", known.join(", ")),
         )
     })?;

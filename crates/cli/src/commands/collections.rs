@@ -1,22 +1,22 @@
-use std::io::Write as _;
-
 use clap::{Args, ValueEnum};
 use eocube::{
-    Crs, Environment, Error, Result, Toi,
-    query::CollectionQuery,
-    search::{self, Collection, CollectionFacts, CollectionsAsked, SearchRegion, read_query},
+    Environment, Error, Result,
+    search::{self, Collection, CollectionFacts},
 };
 use futures::StreamExt;
 use serde_json::Value;
 
 use super::search::report;
 use crate::{
-    asked::{CmrUrl, PagingFlags, ServiceFlags},
+    asked::{CollectionFlags, PagingFlags, ServiceFlags},
     exit::Exit,
-    printer::Printer,
+    printer::{Printer, to_stdout},
     table::{Column, Table},
     units::several,
 };
+
+const CMR: &str = "cube collections --cmr --keyword 'sea surface temperature'";
+const STAC: &str = "cube collections --stac https://earth-search.aws.element84.com/v1";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,108 +36,12 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     service: ServiceFlags,
     #[command(flatten)]
-    cmr_url: CmrUrl,
-    #[command(flatten)]
     query: CollectionFlags,
     #[command(flatten)]
     paging: PagingFlags,
     /// Form of the results.
     #[arg(long, short = 'f', value_name = "FORM", help_heading = "Results")]
     format: Option<Format>,
-}
-
-/// Conditions on collections.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Conditions")]
-struct CollectionFlags {
-    /// Words to be found anywhere in the record; in CMR with * and ?.
-    #[arg(long, short = 'k', value_name = "WORDS")]
-    keyword: Option<String>,
-    /// Short name, versioned id (HLSL30.v2.0) or concept id; in CMR with * and ?; may be repeated, or with commas.
-    #[arg(long, short = 'c', value_name = "ID", value_delimiter = ',')]
-    collection: Vec<String>,
-    /// Region that they cover, as for `cube search`; its box is what counts.
-    #[arg(long, value_name = "ROI", allow_hyphen_values = true)]
-    roi: Option<String>,
-    /// CRS of the region's coordinates [default: longitude and latitude, or what a file says].
-    #[arg(long, value_name = "CRS", requires = "roi")]
-    roi_crs: Option<String>,
-    /// Time that they cover.
-    #[arg(long, value_name = "TOI", allow_hyphen_values = true)]
-    toi: Option<String>,
-    /// Provider in CMR, such as LPCLOUD; may be repeated.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    provider: Vec<String>,
-    /// DOI.
-    #[arg(long, value_name = "DOI")]
-    doi: Vec<String>,
-    /// Platform; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    platform: Vec<String>,
-    /// Instrument; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    instrument: Vec<String>,
-    /// Processing level; may be repeated.
-    #[arg(long, value_name = "LEVEL")]
-    level: Vec<String>,
-    /// Whether they are hosted in the cloud.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    cloud_hosted: Option<bool>,
-    /// Whether they have granules.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    has_granules: Option<bool>,
-    /// Changed at or after this time.
-    #[arg(long, value_name = "TIME")]
-    updated_since: Option<String>,
-    /// Any other field of a query by its name: `FIELD=VALUE`, the value as text or JSON; may be repeated.
-    #[arg(long = "where", value_name = "FIELD=VALUE")]
-    conditions: Vec<String>,
-    /// A query for collections in a file (JSON, TOML, YAML).
-    #[arg(long, value_name = "FILE")]
-    query: Option<String>,
-    /// What to sort by, with `-` for the highest first: `-usage_score`; may be repeated.
-    #[arg(long, value_name = "KEY", value_delimiter = ',', allow_hyphen_values = true)]
-    sort: Vec<String>,
-    /// How many to find at most.
-    #[arg(long, value_name = "N")]
-    limit: Option<u64>,
-}
-
-impl CollectionFlags {
-    async fn understand(&self, environment: &Environment) -> Result<CollectionsAsked> {
-        let base = match &self.query {
-            Some(file) => Some(read_query(file, environment).await?),
-            None => None,
-        };
-        let region = match &self.roi {
-            Some(roi) => {
-                let crs = self.roi_crs.as_deref().map(Crs::parse).transpose().map_err(|e| Error::option("--roi-crs", e))?;
-                Some(SearchRegion::read(roi, crs, None, environment).await?)
-            }
-            None => None,
-        };
-        let lists = [
-            ("collections", &self.collection),
-            ("provider", &self.provider),
-            ("doi", &self.doi),
-            ("platform", &self.platform),
-            ("instrument", &self.instrument),
-            ("processing_level_id", &self.level),
-            ("sort", &self.sort),
-        ];
-        let given = lists.into_iter().filter(|(_, values)| !values.is_empty());
-        let mut query = given.fold(CollectionQuery::new(), |query, (field, values)| query.with(field, values.as_slice()));
-        if let Some(toi) = &self.toi {
-            query = query.temporal(Toi::parse(toi).map_err(|e| Error::option("--toi", e))?);
-        }
-        for condition in &self.conditions {
-            let (field, value) = crate::asked::condition(condition)?;
-            query = query.with(&field, value);
-        }
-        query = query.with("keyword", self.keyword.as_deref()).with("updated_since", self.updated_since.as_deref()).with("limit", self.limit);
-        let query = query.with("cloud_hosted", self.cloud_hosted).with("has_granules", self.has_granules);
-        Ok(CollectionsAsked { base, query, region })
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -155,7 +59,7 @@ enum Format {
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
-    let service = arguments.service.service(&arguments.cmr_url)?;
+    let service = arguments.service.required(CMR, STAC)?;
     let asked = arguments.query.understand(environment).await?;
     let found = search::collections(&service, &asked, &arguments.paging.options(), environment).await?;
     report(&found.changes, printer);
@@ -216,7 +120,7 @@ impl Output {
                 text.push('\n');
             }
         }
-        Ok(put(&text))
+        Ok(to_stdout(text.as_bytes()))
     }
 
     fn json(&self, collection: &Collection) -> Result<Value> {
@@ -233,8 +137,8 @@ impl Output {
     fn end(&self) {
         let before = if self.is_first { head(self.format) } else { "\n" };
         match self.format {
-            Format::Json => put(&format!("{before}]\n")),
-            Format::Umm | Format::Stac => put(&format!("{before}]}}\n")),
+            Format::Json => to_stdout(format!("{before}]\n").as_bytes()),
+            Format::Umm | Format::Stac => to_stdout(format!("{before}]}}\n").as_bytes()),
             Format::Table | Format::Ndjson => true,
         };
     }
@@ -246,11 +150,6 @@ fn head(format: Format) -> &'static str {
         Format::Umm => "{\"items\": [\n",
         _ => "[\n",
     }
-}
-
-fn put(text: &str) -> bool {
-    let mut out = std::io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 fn columns() -> Vec<Column> {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use clap::{Args, ValueEnum};
 use eocube::{
-    Environment, Result,
+    Environment, Error, Result,
     query::GranuleQuery,
     search::{self, Asked, Collection, CollectionFacts, FileFacts, SearchOptions, SearchService},
 };
@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::{
-    asked::{CmrUrl, ServiceFlags},
+    asked::ServiceFlags,
     exit::Exit,
     printer::Printer,
     units::{self, several},
@@ -18,11 +18,12 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  cube describe HLSL30.v2.0 --cmr
-  cube describe C2021957657-LPCLOUD --cmr
+  # NASA's CMR is asked, unless another service is named
+  cube describe HLSL30.v2.0
+  cube describe C2021957657-LPCLOUD
   cube describe sentinel-2-l2a --stac https://earth-search.aws.element84.com/v1
   # The whole record, as CMR has it or as STAC
-  cube describe MUR-JPL-L4-GLOB-v4.1 --cmr --format umm";
+  cube describe MUR-JPL-L4-GLOB-v4.1 --format umm";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -31,8 +32,6 @@ pub(crate) struct Arguments {
     collection: String,
     #[command(flatten)]
     service: ServiceFlags,
-    #[command(flatten)]
-    cmr_url: CmrUrl,
     /// Form of the answer.
     #[arg(long, short = 'f', value_name = "FORM", default_value = "text")]
     format: Format,
@@ -49,8 +48,11 @@ enum Format {
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
-    let service = arguments.service.service(&arguments.cmr_url)?;
-    let collection = search::describe(&service, &arguments.collection, environment).await?;
+    let named = arguments.service.named();
+    let is_named = named.is_some();
+    let service = named.unwrap_or_else(|| SearchService::Cmr(arguments.service.cmr_root()));
+    let collection = search::describe(&service, &arguments.collection, environment).await;
+    let collection = collection.map_err(|error| if is_named { error } else { or_stac(error) })?;
     match arguments.format {
         Format::Text => {
             let facts = collection.facts();
@@ -63,8 +65,17 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     Ok(Exit::Done)
 }
 
+/// CMR was asked because nothing else was named: a name that it does not know may be one of another service.
+fn or_stac(error: Error) -> Error {
+    if !error.is_usage() {
+        return error;
+    }
+    let hint = error.hint().map(|hint| format!("{hint}\n")).unwrap_or_default();
+    Error::refused(error.to_string(), format!("{hint}for a collection of a STAC API add --stac URL"))
+}
+
 fn umm(collection: &Collection) -> Result<&serde_json::Value> {
-    collection.umm().ok_or_else(|| eocube::Error::refused("the collection comes from STAC, and has no UMM", "print it with `--format stac`"))
+    collection.umm().ok_or_else(|| Error::refused("the collection comes from STAC, and has no UMM", "print it with `--format stac`"))
 }
 
 /// How many granules there are, and the newest of them.

@@ -41,6 +41,10 @@ Running the same load again fetches nothing.
 Exit codes: 0 done; 1 failed, or some chunks could not be filled; 2 wrong usage;
 3 stopped early, or filled without the patches that were skipped.";
 
+/// How often, and how long, a cube that another program is making is waited for.
+const RACE_TRIES: usize = 20;
+const RACE_WAIT: Duration = Duration::from_millis(250);
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -121,6 +125,19 @@ fn exit(outcome: &Outcome) -> Exit {
 
 /// The cube; with a spec it is made if it is not there, and must be of that spec if it is.
 async fn open(arguments: &Arguments, place: &Place, environment: &Environment, printer: &Printer) -> Result<Cube> {
+    let mut result = open_once(arguments, place, environment, printer).await;
+    // Another program was faster to make it. It serves as well, if it is of this spec, and is whole in a moment.
+    for _ in 0..RACE_TRIES {
+        if !matches!(&result, Err(Error::Store(eocube::StoreError::AlreadyExists { .. }))) {
+            break;
+        }
+        tokio::time::sleep(RACE_WAIT).await;
+        result = open_once(arguments, place, environment, printer).await;
+    }
+    result
+}
+
+async fn open_once(arguments: &Arguments, place: &Place, environment: &Environment, printer: &Printer) -> Result<Cube> {
     let spec = arguments.spec.as_ref().map(eocube::read_spec).transpose()?;
     let opened = environment.open_cube(&arguments.cube).await;
     match (opened, spec) {

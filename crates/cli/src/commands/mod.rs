@@ -27,8 +27,8 @@ use crate::{
     access::Overrides,
     args::{Cli, Command},
     exit::Exit,
+    interrupt,
     printer::Printer,
-    prompt::Terminal,
 };
 
 /// How long threads are waited for at the end.
@@ -42,7 +42,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Error::failed("the program cannot start its threads", e))?;
     let exit = runtime.block_on(async {
-        let environment = environment(&cli.command)?;
+        let environment = environment(&cli.command, printer)?;
         match cli.command {
             Command::Create(arguments) => create::run(&arguments, &environment, printer).await,
             Command::Load(arguments) => load::run(&arguments, &environment, printer).await,
@@ -68,7 +68,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
 }
 
 /// What a command has of the world: what the environment says, and over it what was typed.
-fn environment(command: &Command) -> Result<Environment> {
+fn environment(command: &Command, printer: &Printer) -> Result<Environment> {
     let overrides = match command {
         Command::Auth(arguments) => arguments.overrides(),
         Command::Load(arguments) => {
@@ -79,8 +79,11 @@ fn environment(command: &Command) -> Result<Environment> {
         _ => Overrides::default(),
     };
     let mut options = overrides.over(AccessOptions::from_env()?)?;
-    if matches!(command, Command::Auth(arguments) if arguments.may_ask()) {
-        options.earthdata.prompt = Some(Arc::new(Terminal));
+    if let Command::Auth(arguments) = command
+        && let Some(prompt) = arguments.prompt()
+    {
+        interrupt::listen_at_prompt(printer.clone());
+        options.earthdata.prompt = Some(Arc::new(prompt));
     }
     Ok(Environment::new(Access::new(options)?))
 }

@@ -2,18 +2,21 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use eocube::{
-    Environment, Error, Result,
+    BackendKind, Environment, Error, Result,
     query::{Change, Effect, Service},
     search::{self, Asked, Found, OutputFormat, SearchOptions, SearchService, StacVersion, WriteOptions},
 };
 
 use crate::{
     access::AccessFlags,
-    asked::{AssetFlags, CmrUrl, PagingFlags, QueryFlags, ServiceFlags},
+    asked::{AssetFlags, PagingFlags, QueryFlags, ServiceFlags},
     exit::Exit,
     printer::Printer,
     results,
 };
+
+const CMR: &str = "cube search --cmr -c HLSL30.v2.0 --toi 2024-06";
+const STAC: &str = "cube search --stac https://earth-search.aws.element84.com/v1 -c sentinel-2-l2a --toi 2024-06";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,8 +40,6 @@ Results appear as they come, page by page. `cube validate` names what is wrong w
 pub(crate) struct Arguments {
     #[command(flatten)]
     service: ServiceFlags,
-    #[command(flatten)]
-    cmr_url: CmrUrl,
     #[command(flatten)]
     query: QueryFlags,
     #[command(flatten)]
@@ -143,7 +144,7 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     if arguments.to_cmr || arguments.to_stac {
         return print_query(arguments, &asked, printer);
     }
-    let service = arguments.service.service(&arguments.cmr_url)?;
+    let service = arguments.service.required(CMR, STAC)?;
     if arguments.query.is_empty() && matches!(service, SearchService::Cmr(_)) {
         return Err(Error::refused("nothing is asked for", "name a collection with -c, a region with --roi, a time with --toi, or a --query file"));
     }
@@ -151,6 +152,9 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
         let (count, changes) = search::count(&service, &asked, &arguments.options(), environment).await?;
         report(&changes, printer);
         printer.answer(&results::Count { count });
+        if count == 0 {
+            name_unknown(&service, &asked, environment, printer).await?;
+        }
         return Ok(Exit::Done);
     }
     let format = match (arguments.format, &arguments.out) {
@@ -164,10 +168,15 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     }
     let found = search::search(&service, &asked, &arguments.options(), environment).await?;
     report(&found.changes, printer);
-    write(found, format, &asked, arguments, environment, printer).await
+    if !write(found, format, &asked, arguments, environment, printer).await? {
+        printer.say("nothing was found");
+        name_unknown(&service, &asked, environment, printer).await?;
+    }
+    Ok(Exit::Done)
 }
 
-async fn write(found: Found, format: Format, asked: &Asked, arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
+/// Writes what was found, and answers whether that was anything.
+async fn write(found: Found, format: Format, asked: &Asked, arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<bool> {
     let counts = !found.is_filtered && matches!(format, Format::Umm | Format::Stac);
     let matched = if counts { found.matched.count().await? } else { None };
     let options = WriteOptions { fields: arguments.fields.clone(), matched, routed: arguments.access.access.is_some() };
@@ -176,14 +185,9 @@ async fn write(found: Found, format: Format, asked: &Asked, arguments: &Argument
             let path = arguments.out.clone().unwrap_or_default();
             let wrote = search::write_parquet(found.records, &path).await?;
             printer.summary(&results::WrittenFile::new(&path, wrote.records));
-            return Ok(Exit::Done);
+            return Ok(wrote.records > 0);
         }
-        Format::Table => {
-            if results::table(found, asked.limit(), printer).await? == 0 {
-                name_unknown(asked, arguments, environment, printer).await?;
-            }
-            return Ok(Exit::Done);
-        }
+        Format::Table => return results::table(found, asked.limit(), printer).await,
         Format::Json => OutputFormat::Json,
         Format::Ndjson => OutputFormat::Ndjson,
         Format::Umm => OutputFormat::Umm,
@@ -193,17 +197,15 @@ async fn write(found: Found, format: Format, asked: &Asked, arguments: &Argument
         Format::Csv => OutputFormat::Csv,
         Format::Urls => OutputFormat::Urls,
     };
-    results::write(found.records, form, &options, environment, arguments.out.as_deref(), printer).await?;
-    Ok(Exit::Done)
+    results::write(found.records, form, &options, environment, arguments.out.as_deref(), printer).await
 }
 
 /// Says of each collection that was asked for and does not exist what is called alike.
-async fn name_unknown(asked: &Asked, arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<()> {
-    let service = arguments.service.service(&arguments.cmr_url)?;
+async fn name_unknown(service: &SearchService, asked: &Asked, environment: &Environment, printer: &Printer) -> Result<()> {
     let exact = asked.query.collections.iter().map(ToString::to_string).filter(|id| !id.contains(['*', '?']));
     for id in exact.collect::<Vec<_>>() {
-        if let Err(error) = search::describe(&service, &id, environment).await
-            && error.is_usage()
+        if let Err(error) = search::describe(service, &id, environment).await
+            && is_unknown(&error)
         {
             printer.warn(&error);
             if let Some(hint) = error.hint() {
@@ -212,6 +214,11 @@ async fn name_unknown(asked: &Asked, arguments: &Arguments, environment: &Enviro
         }
     }
     Ok(())
+}
+
+/// Whether a service does not know what it was asked for, as against a service that does not answer.
+fn is_unknown(error: &Error) -> bool {
+    error.is_usage() || matches!(error, Error::Backend(e) if e.kind() == BackendKind::NotFound)
 }
 
 /// The query in a service's words, for other programs.
@@ -229,11 +236,7 @@ fn print_query(arguments: &Arguments, asked: &Asked, printer: &Printer) -> Resul
     if printer.is_json() {
         printer.document(&parameters.value);
     } else {
-        let root = match arguments.service.named(&arguments.cmr_url) {
-            Some(SearchService::Cmr(root)) => root,
-            _ => search::CMR.to_owned(),
-        };
-        printer.raw(&format!("{root}/search/granules.umm_json?{}", parameters.value.to_query_string()));
+        printer.raw(&format!("{}/search/granules.umm_json?{}", arguments.service.cmr_root(), parameters.value.to_query_string()));
     }
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::search::report;
 use crate::{
     access::{AccessFlags, Overrides, Which},
-    asked::{AssetFlags, CmrUrl, QueryFlags, ServiceFlags},
+    asked::{AssetFlags, QueryFlags, ServiceFlags},
     exit::Exit,
     granules::Reporter,
     interrupt,
@@ -55,8 +55,6 @@ pub(crate) struct Arguments {
     inputs: Vec<String>,
     #[command(flatten)]
     service: ServiceFlags,
-    #[command(flatten)]
-    cmr_url: CmrUrl,
     #[command(flatten)]
     query: QueryFlags,
     #[command(flatten)]
@@ -214,12 +212,12 @@ impl From<Dmrpp> for Sidecars {
 impl Arguments {
     /// What is typed of access; the provider of the search is whose keys open unknown buckets, too.
     pub(crate) fn overrides(&self) -> Overrides {
-        Overrides { flags: self.access.clone(), provider: self.query.provider.first().cloned(), ..Overrides::default() }
+        Overrides { flags: self.access.clone(), provider: self.query.provider().cloned(), ..Overrides::default() }
     }
 
     /// The search that names the granules; `None` when they are named themselves.
     async fn search(&self, environment: &Environment, printer: &Printer) -> Result<Option<Found>> {
-        let Some(service) = self.service.named(&self.cmr_url) else {
+        let Some(service) = self.service.named() else {
             if self.query.is_empty() || self.inputs.is_empty() {
                 return Ok(None);
             }

@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     strategy: How,
     /// Write user and password to the netrc file (readable by you alone), for other programs too.
     #[arg(long)]
-    save: bool,
+    pub(super) save: bool,
 }
 
 #[derive(Debug, Args)]
@@ -52,6 +52,9 @@ impl From<How> for Strategy {
 pub(super) async fn login(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
     let status = environment.access().earthdata().login(arguments.strategy.into(), arguments.save).await?;
     printer.answer(&Answer(status));
+    if arguments.save {
+        printer.say("user and password are in the netrc file, readable by you alone");
+    }
     Ok(Exit::Done)
 }
 
@@ -95,7 +98,8 @@ impl fmt::Display for Answer {
             (false, Some(until)) => write!(f, "\n  token ended {}; the next request gets another", until.format("%Y-%m-%d %H:%M UTC"))?,
             (false, None) => write!(f, "\n  no token yet; the first request gets one")?,
         }
-        if let (Some(folder), false) = (cache, matches!(source, Source::Driver)) {
+        let is_kept = (*has_token || expires.is_some()) && !matches!(source, Source::Driver);
+        if let (Some(folder), true) = (cache, is_kept) {
             write!(f, "\n  kept in {}", folder.display())?;
         }
         Ok(())

@@ -7,7 +7,7 @@ mod providers;
 use clap::{Args, Subcommand};
 use eocube::{Environment, Result};
 
-use crate::{access::Overrides, exit::Exit, printer::Printer};
+use crate::{access::Overrides, exit::Exit, printer::Printer, prompt::Terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,9 +57,12 @@ impl Arguments {
         overrides
     }
 
-    /// Whether a person may be asked.
-    pub(crate) fn may_ask(&self) -> bool {
-        matches!(self.command, Command::Login(_))
+    /// The way to ask a person, where one may be asked.
+    pub(crate) fn prompt(&self) -> Option<Terminal> {
+        match &self.command {
+            Command::Login(arguments) => Some(Terminal { save: arguments.save }),
+            _ => None,
+        }
     }
 }
 

@@ -66,6 +66,7 @@ bench: setup python ## Compare with odc-stac, VirtualiZarr, kerchunk and earthac
 	@cargo build --release -p cube-cli -p cube-testkit
 	@cargo build --release -p cube-format-hdf5 --example dmrpp_speed --example hdf5_scan
 	@cargo build --release -p cube-metadata --example to_stac
+	@cargo build --release -p cube-catalog-cmr --example stream
 	@.venv/bin/python -m pip install --quiet -r benches/virtual/requirements.txt -r benches/earthdata/requirements.txt
 	@.venv/bin/python benches/odc/bench.py
 	@.venv/bin/python benches/virtual/bench.py

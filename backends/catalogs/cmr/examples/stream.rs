@@ -1,11 +1,12 @@
-//! Streams granules from a server on 127.0.0.1, and tells what that cost: `cargo run --release --example stream -- [GRANULES] [PAGE_SIZE] [PREFETCH] [FILES]`.
+//! Streams granules from a server on 127.0.0.1, and tells what that cost: `cargo run --release --example stream -- [GRANULES] [PAGE_SIZE] [PREFETCH] [FILES]`;
+//! with a URL before these, from the HLSL30 of that CMR.
 //!
 //! The server is this program once more, so that its time and memory do not count. Records are like those of HLS, with `FILES` files each (18: some 12 kB).
 
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Instant,
 };
 
@@ -17,20 +18,19 @@ use futures::TryStreamExt;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
-    let given: Vec<String> = std::env::args().skip(1).collect();
+    let mut given: Vec<String> = std::env::args().skip(1).collect();
+    let root = given.first().filter(|g| g.contains("://")).cloned();
+    given.drain(..usize::from(root.is_some()));
     let number = |i: usize, default: usize| given.get(i).and_then(|t| t.parse().ok()).unwrap_or(default);
     if given.first().is_some_and(|g| g == "serve") {
         return serve(number(1, 1000), number(2, 18));
     }
     let (granules, page_size, prefetch, files) = (number(0, 100_000), number(1, 2000), number(2, 2), number(3, 18));
-    let mut server =
-        Command::new(std::env::current_exe()?).args(["serve", &granules.to_string(), &files.to_string()]).stdout(Stdio::piped()).spawn()?;
-    let mut address = String::new();
-    BufReader::new(server.stdout.take().ok_or("no server")?).read_line(&mut address)?;
+    let server = if root.is_none() { Some(Server::start(granules, files)?) } else { None };
+    let address = root.as_deref().or(server.as_ref().map(|s| s.address.as_str())).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(stream(address.trim(), page_size, prefetch));
-    server.kill()?;
-    server.wait()?;
+    let outcome = runtime.block_on(stream(address, granules as u64, page_size, prefetch));
+    drop(server);
     let (count, bytes, files, seconds) = outcome?;
     let (cpu, peak) = cost()?;
     let mut out = std::io::stdout();
@@ -38,12 +38,35 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+/// This program once more, as the service.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(granules: usize, files: usize) -> Result<Self, Failure> {
+        let given = ["serve".to_owned(), granules.to_string(), files.to_string()];
+        let mut process = Command::new(std::env::current_exe()?).args(given).stdout(Stdio::piped()).spawn()?;
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().ok_or("no server")?).read_line(&mut address)?;
+        Ok(Self { process, address: address.trim().to_owned() })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// How many granules, bytes of records and files of data there were, and how long that took.
-async fn stream(root: &str, page_size: usize, prefetch_pages: usize) -> Result<(u64, u64, u64, f64), Failure> {
+async fn stream(root: &str, limit: u64, page_size: usize, prefetch_pages: usize) -> Result<(u64, u64, u64, f64), Failure> {
     let start = Instant::now();
     let access = Access::new(AccessOptions::default())?;
     let cmr = Cmr::new(root, &access, CmrOptions { page_size: page_size as u64, prefetch_pages, ..CmrOptions::default() })?;
-    let mut items = cmr.granules(&GranuleQuery::new().short_name("HLSL30"))?.items();
+    let mut items = cmr.granules(&GranuleQuery::new().short_name("HLSL30").limit(limit))?.small_first(200).items();
     let (mut count, mut bytes, mut files) = (0, 0, 0);
     while let Some(record) = items.try_next().await? {
         let granule = record.granule()?;

@@ -4,7 +4,7 @@
 //! * The end is a page without that header, or an empty page. A page that is shorter than it could be is no end: CMR gives such pages in mid-stream.
 //! * CMR's pages are no snapshot. A granule that is published meanwhile may come or not; one that is withdrawn is announced and may not come. So the
 //!   number that came is held against the *smallest* number of hits that any page announced: fewer is an error, more is fine.
-//! * Pages of long records are made smaller, so that each has some seven megabytes at most.
+//! * Pages of long records are made smaller, so that each has some five megabytes at most.
 //! * A page that CMR did not finish in time (504, or a part of it with a flag) is thrown away and asked for again, half as large, twice at most.
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ const HALVINGS: u32 = 2;
 /// By how much pages grow that begin small.
 const GROWTH: u64 = 4;
 /// Pages that would have more bytes than this are made smaller: some records are ten times as long as others, and memory is to be bounded.
-const MOST_BYTES: usize = 7 << 20;
+const MOST_BYTES: usize = 5 << 20;
 
 /// How many records are asked for at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,15 +143,15 @@ mod tests {
         }
         assert_eq!(steps, [20, 80, 320, 1280, 2000]);
         size.learn(2000, 20 << 20);
-        assert_eq!(size, PageSize::always(700));
-        size.learn(700, 1 << 20);
-        assert_eq!(size, PageSize::always(700), "short records make no page longer than it may be");
+        assert_eq!(size, PageSize::always(500));
+        size.learn(500, 1 << 20);
+        assert_eq!(size, PageSize::always(500), "short records make no page longer than it may be");
         size.halve();
-        assert_eq!(size, PageSize::always(350));
+        assert_eq!(size, PageSize::always(250));
         size.learn(1, usize::MAX);
         assert_eq!(size, PageSize::always(1));
         let mut begins = PageSize { next: 800, most: 2000 };
         begins.learn(200, 2 << 20);
-        assert_eq!(begins, PageSize::always(700), "a short page says how long the next one would be");
+        assert_eq!(begins, PageSize::always(500), "a short page says how long the next one would be");
     }
 }

@@ -68,14 +68,14 @@ fn umm<'a>(reader: &mut Reader<'a>, granule: &mut Granule<'a>) -> Read<()> {
             "DataGranule" => reader.attempt(data)?.map(|d| granule.data = Some(d)).err(),
             "ProviderDates" => stated(reader, |r| list(r, provider_date))?.map(|d| granule.provider_dates = Some(d)).err(),
             "Platforms" => stated(reader, |r| list(r, platform))?.map(|p| granule.platforms = Some(p)).err(),
-            "RelatedUrls" => match stated(reader, |r| readable(r, 8, related_url))? {
+            "RelatedUrls" => match stated(reader, |r| readable(r, 40, related_url))? {
                 Ok(Stated { value: (urls, is_all), raw }) => {
                     granule.urls = urls;
                     (!is_all).then_some(raw)
                 }
                 Err(raw) => Some(raw),
             },
-            "AdditionalAttributes" => stated(reader, |r| long_list(r, 16, attribute))?.map(|a| granule.attributes = Some(a)).err(),
+            "AdditionalAttributes" => stated(reader, |r| long_list(r, 32, attribute))?.map(|a| granule.attributes = Some(a)).err(),
             _ => Some(reader.raw()?),
         };
         granule.other.extend(other.map(|raw| (key, raw)));

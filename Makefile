@@ -64,6 +64,7 @@ python-tests:
 
 bench: setup python ## Compare with odc-stac, VirtualiZarr, kerchunk and earthaccess in one run; results go to benches/results
 	@cargo build --release -p cube-cli -p cube-testkit
+	@cargo build --release -p eocube --example floor
 	@cargo build --release -p cube-format-hdf5 --example dmrpp_speed --example hdf5_scan
 	@cargo build --release -p cube-metadata --example to_stac
 	@cargo build --release -p cube-catalog-cmr --example stream

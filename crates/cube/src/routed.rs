@@ -1,6 +1,12 @@
 //! Patches as a run reads them: the files that are wanted, each at the address that is best from here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use cube_access::{Access, Route};
@@ -40,9 +46,10 @@ impl Catalog for Routed {
             let patch = wanted(patch, &filter);
             async move { Ok(patch) }
         });
+        let told = Arc::new(AtomicBool::new(false));
         let routed = chosen.map(move |patch| {
-            let access = access.clone();
-            async move { addressed(patch?, &access).await }
+            let (access, told) = (access.clone(), Arc::clone(&told));
+            async move { addressed(patch?, &access, &told).await }
         });
         routed.buffered(AT_ONCE).boxed()
     }
@@ -72,7 +79,14 @@ fn described(name: &str, asset: &Asset) -> cube_metadata::Asset {
 }
 
 /// The patch with the address of each file that is read from here.
-async fn addressed(mut patch: PatchIndex, access: &Access) -> Result<PatchIndex> {
+async fn addressed(mut patch: PatchIndex, access: &Access, told: &AtomicBool) -> Result<PatchIndex> {
+    if access.options().route == Route::Direct
+        && let Some(asset) = patch.assets.values().find(|a| a.alternates.is_empty() && a.href.starts_with("http"))
+        && !told.swap(true, Ordering::Relaxed)
+    {
+        let file = cube_access::public_name(&asset.href);
+        tracing::warn!(file, "no bucket is stated for this file, so it is read where it is, in spite of `--access direct`; others may be like it");
+    }
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     for asset in patch.assets.values_mut().filter(|a| !a.alternates.is_empty()) {
         let href = match known.get(&asset.href) {
@@ -143,7 +157,7 @@ mod tests {
             ..Asset::bare("https://h/x.nc")
         };
         one.assets.insert("data".into(), Arc::new(asset));
-        let routed = addressed(one, &access).await.expect("a patch");
+        let routed = addressed(one, &access, &AtomicBool::new(false)).await.expect("a patch");
         assert_eq!((routed.assets["data"].href.as_str(), routed.assets["data"].sidecar.as_deref()), ("s3://b/x.nc", Some("s3://b/x.nc.dmrpp")));
     }
 }

@@ -62,7 +62,7 @@ impl Builder {
     pub(crate) fn polygon(&mut self, boundary: &[Position], holes: impl Iterator<Item = Vec<Position>>) {
         let rings: Vec<LineString> = std::iter::once(ring(boundary)).chain(holes.map(|h| ring(&h))).collect();
         let planar = Polygon::new(rings[0].clone(), rings[1..].to_vec());
-        if !rings.iter().any(|r| jumps(&r.0)) {
+        if !rings.iter().any(|r| jumps(&r.0) || winds(r.0.iter().map(|c| [c.x, c.y]))) {
             return self.area(planar, false);
         }
         let around = align_holes(&Polygon::new(run_on(&rings[0]), rings[1..].iter().map(run_on).collect()));
@@ -71,7 +71,8 @@ impl Builder {
         if !is_around_pole && double_area(&around.exterior().0) < 0.0 && double_area(&planar.exterior().0) > 0.0 {
             return self.area(planar, false);
         }
-        self.area(around, true);
+        let is_within = around.exterior().0.iter().all(|c| (-180.0..=180.0).contains(&c.x)) && around.interiors().is_empty();
+        self.area(around, !is_within);
     }
 
     /// Sides are parallels and meridians; `west > east` crosses the antimeridian.
@@ -177,6 +178,24 @@ pub(crate) fn is_jump(from: f64, to: f64) -> bool {
     step > 180.0 && step != 360.0
 }
 
+/// Whether a ring goes around a pole and says so with a step from ±180 to ∓180, which on the globe is none. Two such steps are the borders of a map, and so is
+/// one along a pole.
+pub(crate) fn winds(ring: impl Iterator<Item = Position>) -> bool {
+    let (mut before, mut steps) = (None::<Position>, 0);
+    for [x, y] in ring {
+        if let Some([from, _]) = before
+            && (x - from).abs() == 360.0
+        {
+            if y.abs() == 90.0 {
+                return false;
+            }
+            steps += 1;
+        }
+        before = Some([x, y]);
+    }
+    steps % 2 == 1
+}
+
 /// A line with every step taken the short way, and how many turns it has made at its end.
 fn longitudes_run_on(line: &LineString) -> (LineString, f64) {
     let mut turns = 0.0;
@@ -199,12 +218,33 @@ fn longitudes_run_on(line: &LineString) -> (LineString, f64) {
 
 /// A closed ring with every step taken the short way; one around a pole is closed over the pole that is nearer.
 fn run_on(ring: &LineString) -> LineString {
-    let (mut run, turns) = longitudes_run_on(ring);
-    if let (Some(&first), Some(&last), true) = (run.0.first(), run.0.last(), turns != 0.0) {
-        let pole = 90.0_f64.copysign(ring.0.iter().map(|c| c.y).sum());
-        run.0.extend([Coord { x: last.x, y: pole }, Coord { x: first.x, y: pole }, first]);
+    let (run, turns) = longitudes_run_on(ring);
+    if turns == 0.0 {
+        return run;
     }
-    run
+    let mut path = at_the_antimeridian(&run.0, &ring.0, turns).unwrap_or(run.0);
+    if let (Some(&first), Some(&last)) = (path.first(), path.last()) {
+        let pole = 90.0_f64.copysign(ring.0.iter().map(|c| c.y).sum());
+        path.extend([Coord { x: last.x, y: pole }, Coord { x: first.x, y: pole }, first]);
+    }
+    LineString(path)
+}
+
+/// A path around the earth from one side of the map to the other, with the longitudes that are listed, where it crosses the antimeridian once: cut
+/// anywhere else, it would have a seam there.
+fn at_the_antimeridian(run: &[Coord], listed: &[Coord], turns: f64) -> Option<Vec<Coord>> {
+    let strip = |x: f64| ((x + 180.0) / 360.0).floor();
+    let mut edges = run.windows(2).enumerate().filter(|(_, e)| strip(e[0].x) != strip(e[1].x));
+    let (Some((at, edge)), None, 1.0) = (edges.next(), edges.next(), turns.abs()) else { return None };
+    let x = 360.0 * strip(edge[0].x).max(strip(edge[1].x)) - 180.0;
+    let y = edge[0].y + (edge[1].y - edge[0].y) * ((x - edge[0].x) / (edge[1].x - edge[0].x));
+    let start = 180.0_f64.copysign(-turns);
+    // Listed once more at the end, the first corner is left out.
+    let corners = listed[at + 1..].iter().chain(&listed[1..=at]).filter(|c| c.x.abs() != 180.0);
+    let mut path = vec![Coord { x: start, y }];
+    path.extend(corners);
+    path.push(Coord { x: -start, y });
+    Some(path)
 }
 
 /// Corners with the digits that they were listed with: adding a turn and taking it away again costs the last one.

@@ -2,7 +2,7 @@
 
 use crate::{
     Number,
-    footprint::{Footprint, is_jump},
+    footprint::{Footprint, is_jump, winds},
     json::Writer,
     umm::{Geometry, Point, Rectangle, Spatial},
 };
@@ -167,7 +167,7 @@ impl<'g> Listed<'g> {
             self.bounds.add(point, [x, y]);
             before = [x, y];
         }
-        if area == 0.0 {
+        if area == 0.0 || winds(points.iter().map(|p| p.position())) {
             return None;
         }
         // Both kinds of rings are listed counter-clockwise; GeoJSON wants holes clockwise.

@@ -79,6 +79,25 @@ fn the_world_and_the_poles_are_areas() {
     assert_eq!((&world["geometry"]["type"], &world["bbox"]), (&json!("Polygon"), &json!([-180.0, -90.0, 180.0, 90.0])));
     let pole = placed(json!({"GPolygons": [{"Boundary": ring(&[(-135.0, 70.0), (-45.0, 70.0), (45.0, 70.0), (135.0, 70.0), (-135.0, 70.0)])}]}));
     assert_eq!(pole["bbox"], json!([-180, 70, 180, 90]));
+    let around = |corners: &[(f64, f64)]| placed(json!({"GPolygons": [{"Boundary": ring(corners)}]}))["geometry"].clone();
+    let cap = |y: f64, pole: f64| json!({"type": "Polygon", "coordinates": [[[-180.0, y], [-90.0, y], [0.0, y], [90.0, y], [180.0, y], [180.0, pole], [-180.0, pole], [-180.0, y]]]});
+    // From one side of the map to the other along a parallel is no step on the globe; the ring is one area, wherever it begins.
+    assert_eq!(around(&[(-180.0, 60.0), (-90.0, 60.0), (0.0, 60.0), (90.0, 60.0), (180.0, 60.0), (-180.0, 60.0)]), cap(60.0, 90.0));
+    for corners in [
+        &[(0.0, -60.0), (-90.0, -60.0), (180.0, -60.0), (90.0, -60.0), (0.0, -60.0)][..],
+        &[(-180.0, -60.0), (180.0, -60.0), (90.0, -60.0), (0.0, -60.0), (-90.0, -60.0), (-180.0, -60.0)],
+        &[(90.0, -60.0), (180.0, -60.0), (-90.0, -60.0), (0.0, -60.0), (90.0, -60.0)],
+    ] {
+        let south = around(corners);
+        let mut listed: Vec<Value> = south["coordinates"][0].as_array().expect("a ring").clone();
+        let mut expected: Vec<Value> = cap(-60.0, -90.0)["coordinates"][0].as_array().expect("a ring").clone();
+        let by_place = |a: &Value, b: &Value| a.to_string().cmp(&b.to_string());
+        listed.pop();
+        expected.pop();
+        listed.sort_by(by_place);
+        expected.sort_by(by_place);
+        assert_eq!((&south["type"], listed), (&json!("Polygon"), expected), "{corners:?}");
+    }
     // Wider than half the world, counter-clockwise: as it is listed.
     let wide = placed(json!({"GPolygons": [{"Boundary": ring(&[(-170.0, -60.0), (170.0, -60.0), (170.0, 60.0), (-170.0, 61.0), (-170.0, -60.0)])}]}));
     assert_eq!(wide["bbox"], json!([-170, -60, 170, 61]));

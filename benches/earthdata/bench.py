@@ -89,6 +89,11 @@ def records(path: Path, form: str) -> int:
     return {"umm": lines(path) - 2, "urls": lines(path) // 15}.get(form, lines(path))
 
 
+def written(said: str) -> int:
+    """From `wrote PATH: 100,000 records, …`."""
+    return int(said.split(": ")[1].split()[0].replace(",", ""))
+
+
 def searches(bench: Bench, emulator: Emulator, count: int) -> None:
     cube, peer = TARGET / "release/cube", [sys.executable, HERE / "peer.py"]
     asked = [cube, "search", "--cmr", emulator.search.rstrip("/"), "-c", f"{SHORT_NAME}.v{VERSION}"]
@@ -99,6 +104,9 @@ def searches(bench: Bench, emulator: Emulator, count: int) -> None:
         # As the libraries of the peers do, it reads and parses the granules, and writes nothing.
         command = [TARGET / "release/examples/stream", emulator.search.removesuffix("/search/"), granules]
         bench.case("search", "cube-catalog-cmr, as a library", "cube", granules, command, lambda said: int(said.split()[0]))
+        # Records are found, checked as JSON and counted, as python-cmr's are; nothing is kept.
+        command = [*asked, "--limit", granules, "--format", "umm", "--out", os.devnull]
+        bench.case("search", "cube search --format umm, to nowhere", "cube", granules, command, written)
         for form in ("ndjson", "umm", "items", "urls"):
             out = bench.work / f"search.{form}"
             command = [*asked, "--limit", granules, "--format", form, "--out", out, "--quiet"]

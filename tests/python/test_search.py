@@ -8,6 +8,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -479,7 +480,7 @@ def test_conversion_holds_little_and_loses_nothing(client, tmp_path):
             file.writelines(json.dumps({**r, "meta": {**r["meta"], "native-id": f"copy {copy}"}}) + "\n" for r in records)
     peak = tmp_path / "peak"
     subprocess.run(
-        ["/usr/bin/env", "python3", "-c", PEAK, peak, *client.command("convert", "--to", "stac", lines, "--out", out, "--quiet")], check=True
+        [sys.executable, "-c", PEAK, peak, *client.command("convert", "--to", "stac", lines, "--out", out, "--quiet")], check=True
     )
     written = out.read_text().splitlines()
     assert len(written) == len(lines.read_text().splitlines())

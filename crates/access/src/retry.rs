@@ -24,14 +24,14 @@ impl Tries {
         Self { left: options.retries, made: 0, backoff: options.backoff, max_wait: options.max_wait, limit: options.retries }
     }
 
-    /// How long to wait before the next try: what the server asks for, else a random part of a time that doubles. `None` when there is none left.
+    /// How long to wait before the next try: a random part of a time that doubles, after what the server asks for. `None` when there is none left.
     pub(crate) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
         let longest = self.backoff.saturating_mul(1 << self.made.min(16)).min(self.max_wait);
         self.made += 1;
         // Between half and all of it: hosts are given time, and workers that failed together come back apart.
         let wait = longest.mul_f64(0.5 + 0.5 * random());
-        Some(asked.map_or(wait, |a| a.min(self.max_wait).max(wait.min(Duration::from_millis(10)))))
+        Some(asked.unwrap_or_default().saturating_add(wait).min(self.max_wait))
     }
 
     /// After real progress the count starts anew.
@@ -76,7 +76,8 @@ mod tests {
         }
         tries.progress();
         assert_eq!(tries.next(Some(Duration::from_secs(500))), Some(Duration::from_secs(3)), "a server does not make us wait for ever");
-        assert_eq!(tries.next(Some(Duration::from_secs(2))), Some(Duration::from_secs(2)));
+        let after = tries.next(Some(Duration::from_secs(1))).expect("a wait").as_secs_f64();
+        assert!(after > 1.5 && after <= 3.0, "who was told the same time comes back apart: {after}");
     }
 
     #[test]

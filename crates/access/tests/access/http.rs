@@ -260,7 +260,8 @@ async fn retry_after_is_waited_for_up_to_the_limit() -> Test {
     let server = serve(&content(10), vec![Rule::nth("*", 1, Fault::Status { status: 429, retry_after: Some(1) })])?;
     let asked = access()?;
     asked.read(&server.url_of(FILE)).await?;
-    assert_eq!((asked.stats().retries, asked.stats().waited), (1, Duration::from_secs(1)));
+    let (stats, second) = (asked.stats(), Duration::from_secs(1));
+    assert!(stats.retries == 1 && stats.waited > second && stats.waited <= 2 * second, "what was asked for and a little more: {stats:?}");
     server.faults().set(vec![Rule::nth("*", 1, Fault::Status { status: 503, retry_after: Some(100_000) })]);
     let asked = access()?;
     asked.read(&server.url_of(FILE)).await?;

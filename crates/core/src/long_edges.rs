@@ -39,8 +39,8 @@ impl Shapes {
     /// * So is one along a pole, and one of a whole turn between -180 and 180: the border of a map.
     /// * In a *box* (a ring along two meridians and two parallels) longer edges are as they are written when the ring runs as
     ///   RFC 7946, section 3.1.6, has it, counter-clockwise (a hole clockwise); if it runs so by the short way alone, they go the short way.
-    /// * In any other ring or line a longer edge goes the short way round, over the antimeridian. A ring that so goes around the earth holds
-    ///   the nearer pole.
+    /// * In any other ring or line a longer edge goes the short way round, over the antimeridian; and in every ring that holds nothing as it is written.
+    ///   A ring that so goes around the earth holds the nearer pole.
     ///
     /// What goes the short way runs on beyond ±180, holes perhaps by another turn than their polygon; [`Shapes::cut`] brings both within.
     /// Answers also what could have been meant otherwise. A box that begins at its south-west, as `west,south,east,north` becomes it, could not.
@@ -75,7 +75,7 @@ fn ring(ring: LineString, side: f64, seen: &mut LongEdges) -> LineString {
         }
         Reading::ShortWay => {
             let latitudes: f64 = ring.0.iter().map(|c| c.y).sum();
-            let short = close(ring.0.clone(), || 90.0_f64.copysign(latitudes));
+            let mut short = close(ring.0.clone(), || 90.0_f64.copysign(latitudes));
             if !has_area(&short) {
                 seen.as_written += edges;
                 return ring;
@@ -83,6 +83,7 @@ fn ring(ring: LineString, side: f64, seen: &mut LongEdges) -> LineString {
             seen.short_way += edges;
             // Closing over a pole adds its two corners.
             seen.poles += usize::from(short.len() > ring.0.len());
+            short.dedup();
             LineString(short)
         }
     }
@@ -105,6 +106,9 @@ fn reading_of_ring(ring: &[Coord], side: f64) -> Reading {
     if long_edges(ring).next().is_none() {
         return Reading::Plain;
     }
+    if !has_area(ring) {
+        return Reading::ShortWay;
+    }
     if let Some(around) = box_of(ring) {
         let as_written = double_area(ring) * side > 0.0;
         let begins_south_west = ring[0].x == around.west && ring[0].y == around.south;
@@ -115,6 +119,13 @@ fn reading_of_ring(ring: &[Coord], side: f64) -> Reading {
         };
     }
     if long_edges(ring).any(is_whole_turn) { Reading::AsWritten } else { Reading::ShortWay }
+}
+
+/// Whether a ring in longitude and latitude goes around the earth by the short way: it holds a pole, also where it runs along a parallel and so has no area on a
+/// map.
+pub fn winds(ring: &[Coord]) -> bool {
+    let is_lonlat = ring.iter().all(|c| c.x.abs() <= 180.0 && c.y.abs() < 90.0);
+    is_lonlat && ring.first() == ring.last() && unwrap(ring.to_vec()).1 != 0.0
 }
 
 /// Edges of more than 180 degrees that do not run along a pole.

@@ -84,3 +84,15 @@ fn the_area_of_a_wide_grid_is_that_of_the_grid() {
     assert_eq!(roi.long_edges().expect("read"), LongEdges::default());
     assert!((area_of(&roi.shapes().expect("shapes")) - 5000.0 * 3.01).abs() < 1e-6);
 }
+
+/// A step of half a turn goes the way that it is written, in either direction.
+#[test]
+fn half_a_turn_is_no_long_edge() {
+    for corners in [[0.0, 180.0, -90.0], [0.0, -180.0, 90.0], [-90.0, 90.0, 180.0], [90.0, -90.0, -180.0]] {
+        let ring: Vec<[f64; 2]> = corners.iter().chain(&corners[..1]).map(|x| [*x, 60.0]).collect();
+        let roi = Roi::new(geojson::Geometry::new(geojson::GeometryValue::new_polygon([ring])), crate::Crs::wgs84()).expect("a region");
+        let cap = roi.shapes().expect("shapes").cut();
+        assert!(holds(&cap, [10.0, 75.0]) && holds(&cap, [-100.0, 89.0]) && !holds(&cap, [10.0, 55.0]), "{corners:?}: {cap:?}");
+        assert!((area_of(&cap) - 360.0 * 30.0).abs() < 1e-6, "{corners:?}: {cap:?}");
+    }
+}

@@ -91,13 +91,16 @@ pub(crate) fn turn(from: f64, to: f64) -> f64 {
     if d > 180.0 { d - 360.0 } else { d }
 }
 
-/// Makes longitudes run on without jumps, from the first one; points without an image are left out. Answers the total turn.
+/// Makes longitudes run on without jumps, from the first one: a step of more than 180 degrees goes the short way. Points without an image are left out.
+/// Answers the total turn.
 pub(crate) fn unwrap(points: Vec<Coord>) -> (Vec<Coord>, f64) {
-    let mut out: Vec<Coord> = Vec::with_capacity(points.len());
-    for p in points.into_iter().filter(|c| finite(*c)) {
-        let x = out.last().map_or(p.x, |last| last.x + turn(last.x, p.x));
-        out.push(Coord { x, y: p.y });
-    }
+    let (mut turns, mut before) = (0.0, None::<f64>);
+    let run_on = |p: Coord| {
+        let step = before.replace(p.x).map_or(0.0, |b| p.x - b);
+        turns -= ((step.abs() - 180.0) / 360.0).ceil().max(0.0).copysign(step);
+        Coord { x: p.x + 360.0 * turns, y: p.y }
+    };
+    let out: Vec<Coord> = points.into_iter().filter(|c| finite(*c)).map(run_on).collect();
     let total = out.first().zip(out.last()).map_or(0.0, |(a, b)| b.x - a.x);
     (out, total)
 }

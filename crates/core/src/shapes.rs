@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use geo::{Coord, Geometry, LineString, Polygon};
 
-use crate::{Extent, Result, outline};
+use crate::{Extent, Result, long_edges::winds, outline};
 
 /// Areas, lines and points of a geometry, each in x, y order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,7 +18,7 @@ pub struct Shapes {
 }
 
 impl Shapes {
-    /// Takes a geometry apart. Empty parts vanish; a polygon without area becomes a line, a line of one place a point.
+    /// Takes a geometry apart. Empty parts vanish; a polygon without area becomes a line (unless it [`winds`] around a pole), a line of one place a point.
     pub fn of(geometry: Geometry) -> Self {
         let mut out = Self::default();
         out.add(geometry);
@@ -40,9 +40,12 @@ impl Shapes {
         }
     }
 
-    fn add_polygon(&mut self, polygon: Polygon) {
-        if !has_area(&polygon.exterior().0) {
+    fn add_polygon(&mut self, mut polygon: Polygon) {
+        if !has_area(&polygon.exterior().0) && !winds(&polygon.exterior().0) {
             return self.add_line(polygon.exterior().clone());
+        }
+        if let Some(once) = round(&polygon.exterior().0) {
+            polygon.exterior_mut(|ring| ring.0.truncate(once + 1));
         }
         self.areas.push(polygon);
     }
@@ -172,6 +175,13 @@ fn has_whole_positions(value: &geojson::GeometryValue) -> bool {
 pub(crate) fn double_area(ring: &[Coord]) -> f64 {
     let Some(o) = ring.first().copied() else { return 0.0 };
     ring.windows(2).map(|e| (e[0].x - o.x) * (e[1].y - o.y) - (e[1].x - o.x) * (e[0].y - o.y)).sum()
+}
+
+/// After how many edges a closed ring begins anew that runs over all of its course several times; `None` for other rings.
+fn round(ring: &[Coord]) -> Option<usize> {
+    let edges = ring.len().checked_sub(1)?;
+    let once = 1 + ring[1..].iter().position(|c| *c == ring[0])?;
+    (once < edges && edges % once == 0 && (once..=edges).all(|i| ring[i] == ring[i % once])).then_some(once)
 }
 
 /// Whether a closed ring goes around anything. The signed area alone is no measure: the wings of a bowtie take each other away.

@@ -65,3 +65,18 @@ fn what_an_extent_leaves_of_a_ring_around_its_corner_is_nothing() {
     let shapes = Shapes::of(Geometry::Polygon(Polygon::new(ring.to_vec().into(), vec![])));
     assert_eq!(shapes.clip(Extent::new(-5.0, -5.0, 5.0, 5.0)), Shapes::default());
 }
+
+#[test]
+fn a_ring_that_is_written_twice_is_one() {
+    let ring = [(2.0, 2.0), (10.0, 2.0), (10.0, 10.0), (2.0, 10.0)];
+    for times in 1..4 {
+        let closed: Vec<(f64, f64)> = ring.iter().cycle().take(4 * times).chain(&ring[..1]).copied().collect();
+        let shapes = Shapes::of(Geometry::Polygon(Polygon::new(closed.into(), vec![])));
+        assert_eq!(shapes.areas[0].exterior().0.len(), 5, "{times}");
+        assert_eq!(touched(&shapes, &ChunkGrid { shape: Shape::new(20, 20), chunk: Shape::new(1, 1) }, (0.0, 0.0)).len(), 64, "{times}");
+    }
+    // Rings that come back to their first corner once more are not.
+    let eight = [(2.0, 2.0), (4.0, 2.0), (4.0, 4.0), (2.0, 2.0), (0.0, 2.0), (0.0, 0.0), (2.0, 2.0)];
+    let shapes = Shapes::of(Geometry::Polygon(Polygon::new(eight.to_vec().into(), vec![])));
+    assert_eq!(shapes.areas[0].exterior().0.len(), 7);
+}

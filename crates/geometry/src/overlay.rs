@@ -19,19 +19,12 @@ pub(crate) fn step(extent: Extent) -> f64 {
     0.5 * extent.width().max(extent.height()) * f64::powi(2.0, -28)
 }
 
-/// All that rings go around, whatever their direction.
-pub(crate) fn gone_around(rings: Vec<LineString>) -> MultiPolygon {
-    let apart: Vec<MultiPolygon> = rings
-        .into_iter()
-        .map(|r| Polygon::new(r, Vec::new()).boolean_op_with_fill_rule(&MultiPolygon(Vec::new()), OpType::Union, FillRule::NonZero))
-        .collect();
-    if apart.len() == 1 { apart.into_iter().next().unwrap_or(MultiPolygon(Vec::new())) } else { unary_union(&apart) }
-}
-
-/// What a polygon means whose rings may cross themselves and each other.
+/// What a polygon means whose rings may cross themselves and each other: what they go around an odd number of times. Where that is nothing, as of a ring that
+/// runs over all of its course twice, all that they go around.
 pub(crate) fn untangled(polygon: &Polygon) -> MultiPolygon {
-    let outer = gone_around(vec![polygon.exterior().clone()]);
-    if polygon.interiors().is_empty() { outer } else { outer.difference(&gone_around(polygon.interiors().to_vec())) }
+    let filled = |rule| polygon.boolean_op_with_fill_rule(&MultiPolygon(Vec::new()), OpType::Union, rule);
+    let odd = filled(FillRule::EvenOdd);
+    if odd.0.is_empty() { filled(FillRule::NonZero) } else { odd }
 }
 
 /// The union of valid polygons.

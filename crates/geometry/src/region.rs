@@ -39,7 +39,8 @@ impl Region {
     /// * Edges of more than 180 degrees are read as [`Shapes::read_long_edges`] says: mostly the short way round, over the antimeridian, which
     ///   then cuts; boxes that run counter-clockwise as they are written.
     /// * Polygons without area become lines or points.
-    /// * A ring that crosses itself covers all that it goes around (also twice); holes are taken off after that; overlapping parts are united.
+    /// * A polygon whose rings cross themselves or each other covers what they go around an odd number of times, as everywhere (see [`Shapes::areas`]);
+    ///   overlapping parts are united.
     ///
     /// Vertices stay where they are, but where a crossing is computed: there and near it by less than 1e-8 of the extent.
     ///

@@ -239,11 +239,18 @@ fn at_the_antimeridian(run: &[Coord], listed: &[Coord], turns: f64) -> Option<Ve
     let x = 360.0 * strip(edge[0].x).max(strip(edge[1].x)) - 180.0;
     let y = edge[0].y + (edge[1].y - edge[0].y) * ((x - edge[0].x) / (edge[1].x - edge[0].x));
     let start = 180.0_f64.copysign(-turns);
-    // Listed once more at the end, the first corner is left out.
-    let corners = listed[at + 1..].iter().chain(&listed[1..=at]).filter(|c| c.x.abs() != 180.0);
     let mut path = vec![Coord { x: start, y }];
-    path.extend(corners);
+    // Listed once more at the end, the first corner is left out.
+    for c in listed[at + 1..].iter().chain(&listed[1..=at]) {
+        let side = if path.iter().all(|before| before.x == start) { start } else { -start };
+        path.push(Coord { x: if c.x.abs() == 180.0 { side } else { c.x }, y: c.y });
+    }
     path.push(Coord { x: -start, y });
+    // What runs along the side of the map, the way over the pole takes up.
+    let before = path.iter().take_while(|c| c.x == start).count();
+    path.drain(..before - 1);
+    let behind = path.iter().rev().take_while(|c| c.x == -start).count();
+    path.truncate(path.len() - (behind - 1));
     Some(path)
 }
 
@@ -270,7 +277,7 @@ fn cut(shapes: Shapes) -> Shapes {
             for piece in area.intersection(&strip) {
                 let place = |c: Coord| {
                     let exact = nearest(&corners, c);
-                    Coord { x: exact.x - shift, y: exact.y }
+                    Coord { x: (exact.x - shift).clamp(-180.0, 180.0), y: exact.y }
                 };
                 out.areas.extend(Shapes { areas: vec![piece], ..Shapes::default() }.map(place).areas.into_iter().map(oriented));
             }

@@ -215,7 +215,7 @@ impl<'b> RecordBlock<'b> {
         let (mut ahead, mut is_list) = (self.reader, false);
         let read = ahead.fields_until(|reader, key| {
             Ok(match key.as_ref() {
-                "meta" | "umm" | "GranuleUR" => true,
+                "umm" | "GranuleUR" => true,
                 "items" | "features" | "collections" if reader.open_array() => {
                     is_list = true;
                     true
@@ -268,6 +268,7 @@ mod tests {
             (format!(r#"{{"hits": 12, "items": [{record}, {record}], "took": 12, "more": {{"x": [{record}]}}}}"#), vec![record; 2]),
             (format!(r#"{{"type": "FeatureCollection", "features": [{item}], "links": []}} {{"features": [{item}]}}"#), vec![item; 2]),
             (item.into(), vec![item]),
+            (format!(r#"{{"type": "FeatureCollection", "meta": {{"found": 1}}, "features": [{item}]}}"#), vec![item]),
             (r#"{"collections": "none"}"#.into(), vec![r#"{"collections": "none"}"#]),
             ("12 13".into(), vec!["12", "13"]),
             ("[true, 12, \"a\"]".into(), vec!["true", "12", "\"a\""]),

@@ -12,6 +12,8 @@ import sys
 import shapely
 from shapely.affinity import translate
 
+MAP = shapely.box(-180, -90, 180, 90)
+
 
 def run_on(points, start=None):
     """Longitudes without jumps, each step the short way; beginning within half a turn of `start`."""
@@ -27,6 +29,10 @@ def run_on(points, start=None):
 
 def expected(polygon):
     outer = run_on(polygon["Boundary"]["Points"])
+    if abs(outer[-1][0] - outer[0][0]) > 180:
+        # Around a pole: closed over the nearer one.
+        pole = 90 if outer[0][1] > 0 else -90
+        outer += [(outer[-1][0], pole), (outer[0][0], pole), outer[0]]
     middle = sum(x for x, _ in outer) / len(outer)
     holes = [run_on(b["Points"], middle) for b in polygon.get("ExclusiveZone", {}).get("Boundaries", [])]
     return shapely.Polygon(outer, holes)
@@ -44,14 +50,16 @@ def check(footprint):
             return f"a part is invalid: {shapely.is_valid_reason(part)}"
         if not part.exterior.is_ccw or any(hole.is_ccw for hole in part.interiors):
             return "a ring has the wrong direction"
-    # Every part on the turn on which it meets what is wanted.
-    moved = [max((translate(part, turn) for turn in (-360, 0, 360)), key=lambda p: p.intersection(wanted).area) for part in parts]
-    difference = shapely.union_all(moved).symmetric_difference(wanted).area
+    within = shapely.union_all([translate(wanted, turn).intersection(MAP) for turn in (-720, -360, 0, 360, 720)])
+    difference = shapely.union_all(parts).symmetric_difference(within).area
     if difference > 1e-6 * max(wanted.area, 1):
         return f"{difference} square degrees differ of {wanted.area}"
     box_west, box_south, box_east, box_north = footprint["bbox"]
     width = wanted.bounds[2] - wanted.bounds[0]
-    if abs((box_east - box_west) % 360 - width % 360) > 1e-6 and width < 360:
+    around = width > 360 - 1e-6
+    if abs((box_east - box_west) % 360 - width % 360) > 1e-6 and not around:
+        return f"the box is {footprint['bbox']} for {wanted.bounds}"
+    if around and (box_west, box_east) != (-180, 180):
         return f"the box is {footprint['bbox']} for {wanted.bounds}"
     if (box_south, box_north) != (wanted.bounds[1], wanted.bounds[3]):
         return f"the box is {footprint['bbox']} for {wanted.bounds}"

@@ -320,7 +320,7 @@ impl CollectionQuery {
                 out.value.push(format!("science_keywords[{i}][{}]", level.replace('_', "-")), word.as_str());
             }
         }
-        options::with_patterns(&self.options, &self.names_in_cmr()).send(&mut out.value);
+        options::with_patterns(&self.options, &options::wildcards(self.names_in_cmr())).send(&mut out.value);
         let holes: usize = self.polygon.iter().map(|p| p.holes.len()).sum();
         if holes > 0 {
             out.note("polygon", format!("{holes} holes"), Effect::Widened, "polygons in a search of CMR have no holes");
@@ -369,8 +369,7 @@ impl CollectionQuery {
             }
         }
         out.value.science_keywords = keywords.into_values().collect();
-        let wildcards: Vec<(&str, bool)> =
-            out.value.names_in_cmr().map(|(name, values)| (name, values.iter().any(|v| options::is_pattern(v)))).to_vec();
+        let wildcards = options::wildcards(out.value.names_in_cmr());
         options::settle_patterns(&mut out.value.options, &wildcards);
         out
     }

@@ -20,14 +20,15 @@ macro_rules! as_json {
 }
 as_json!(&str, String, bool, i32, i64, u16, u32, u64, usize, Value);
 
+// Also in a list of several, each is a value of its own.
 macro_rules! as_written {
     ($($type:ty),*) => { $(impl From<$type> for Input {
         fn from(v: $type) -> Self {
-            Self(v.write())
+            Self(v.write_apart())
         }
     })* };
 }
-as_written!(Attribute, BoundingBox, Circle, CollectionId, DayNight, Line, Pass, Point, Polygon, Range, ScienceKeywords, SortKey, When);
+as_written!(Attribute, BoundingBox, Circle, CollectionId, DayNight, Line, Pass, Period, Point, Polygon, Range, ScienceKeywords, SortKey, When);
 
 impl From<&String> for Input {
     fn from(v: &String) -> Self {
@@ -107,16 +108,12 @@ impl From<TimeValue> for Input {
     }
 }
 
-impl From<Period> for Input {
-    fn from(p: Period) -> Self {
-        Toi::from_periods([p]).into()
-    }
-}
-
 impl From<Toi> for Input {
     /// Each period of it.
     fn from(toi: Toi) -> Self {
-        let periods = toi.periods().iter().map(Item::write_apart);
-        Self(periods.collect())
+        match toi.periods() {
+            [one] => (*one).into(),
+            all => Self(all.iter().map(Item::write_apart).collect()),
+        }
     }
 }

@@ -61,6 +61,7 @@ pub use granules::GranuleQuery;
 pub use ids::CollectionId;
 pub use input::Input;
 pub use items::{Json, StacBox, StacItemQuery};
+pub use names::advice;
 pub use problem::{Change, Converted, Effect, Invalid, Problem, ProblemKind, Service, Unread};
 pub use shape::{BoundingBox, Circle, Line, Point, Polygon};
 pub use shape_rules::{CMR_LINE_POINTS, CMR_POLYGON_POINTS, DEFAULT_POLYGON_POINTS};

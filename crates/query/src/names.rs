@@ -1,7 +1,7 @@
 //! Names of fields, and what was probably meant by one that does not exist.
 
-/// "did you mean …", or all the names.
-pub(crate) fn advice(given: &str, names: &[&str]) -> String {
+/// What to say of a name that does not exist: "did you mean …?", or all the names that do.
+pub fn advice(given: &str, names: &[&str]) -> String {
     let near = names.iter().map(|n| (distance(given, n), n)).min().filter(|(d, n)| *d <= 1 + n.len() / 4);
     near.map_or_else(|| format!("the fields are {}", names.join(", ")), |(_, n)| format!("did you mean `{n}`?"))
 }

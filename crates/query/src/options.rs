@@ -154,11 +154,16 @@ pub(crate) fn check_leading_wildcards(fields: &[(&str, &[String])], problems: &m
     }
 }
 
+/// Which fields have values with wildcards.
+pub(crate) fn wildcards<const N: usize>(fields: [(&'static str, &[String]); N]) -> Vec<(&'static str, bool)> {
+    fields.map(|(name, values)| (name, values.iter().any(|v| is_pattern(v)))).to_vec()
+}
+
 /// The options as given, and `pattern` wherever a value has wildcards and nothing else was said.
-pub(crate) fn with_patterns(options: &Options, fields: &[(&str, &[String])]) -> Options {
+pub(crate) fn with_patterns(options: &Options, fields: &[(&str, bool)]) -> Options {
     let mut all = options.clone();
-    for (name, values) in fields {
-        if values.iter().any(|v| is_pattern(v)) && all.get(name, "pattern").is_none() {
+    for (name, has_wildcards) in fields {
+        if *has_wildcards && all.get(name, "pattern").is_none() {
             all.set(name, "pattern", true);
         }
     }

@@ -125,7 +125,10 @@ impl std::fmt::Display for Change {
             Effect::Rewritten => "was said otherwise",
             Effect::Local => "is not sent",
         };
-        write!(f, "`{}` = `{}` {effect}: {}", self.field, self.value, self.reason)
+        match self.value.is_empty() {
+            true => write!(f, "`{}`: {}", self.field, self.reason),
+            false => write!(f, "`{}` = `{}` {effect}: {}", self.field, self.value, self.reason),
+        }
     }
 }
 

@@ -161,7 +161,8 @@ fn unwrap(ring: &Ring) -> Ring {
     ring.iter()
         .map(|&(x, y)| {
             let step = x - before;
-            at += step - (step / 360.0).round() * 360.0;
+            // Half a turn goes as it is written.
+            at += step - ((step.abs() - 180.0) / 360.0).ceil().max(0.0).copysign(step) * 360.0;
             before = x;
             (at, y)
         })
@@ -313,10 +314,14 @@ mod tests {
 
     #[test]
     fn a_ring_around_a_pole_holds_it() {
-        let cap = ring(&[[-135.0, 80.0], [-45.0, 80.0], [45.0, 80.0], [135.0, 80.0], [-135.0, 80.0]]);
-        let o = outline(cap, json!(null));
-        assert!(o.touches(&Extent::new(170.0, 89.0, 171.0, 90.0)));
-        assert!(!o.touches(&Extent::new(0.0, 60.0, 10.0, 70.0)));
+        let of_four = ring(&[[-135.0, 80.0], [-45.0, 80.0], [45.0, 80.0], [135.0, 80.0], [-135.0, 80.0]]);
+        let east = ring(&[[0.0, 80.0], [180.0, 80.0], [-90.0, 80.0], [0.0, 80.0]]);
+        let west = ring(&[[0.0, 80.0], [-180.0, 80.0], [90.0, 80.0], [0.0, 80.0]]);
+        for cap in [of_four, east, west] {
+            let o = outline(cap, json!(null));
+            assert!(o.touches(&Extent::new(170.0, 89.0, 171.0, 90.0)), "{o:?}");
+            assert!(!o.touches(&Extent::new(0.0, 60.0, 10.0, 70.0)), "{o:?}");
+        }
     }
 
     #[test]

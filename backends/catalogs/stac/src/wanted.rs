@@ -1,5 +1,10 @@
 //! A query, checked and ready to be held against items.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use cube_backend::{PatchQuery, Result};
 use cube_core::{Extent, Period};
 
@@ -20,6 +25,8 @@ pub(crate) struct Wanted {
     pub(crate) assets: Vec<String>,
     /// Properties that patches carry beside the usual ones.
     pub(crate) properties: Vec<String>,
+    /// Items that would be answers if they stated a time.
+    timeless: Arc<AtomicUsize>,
 }
 
 impl Wanted {
@@ -37,6 +44,7 @@ impl Wanted {
             filter,
             assets: query.assets.clone(),
             properties: properties.to_vec(),
+            timeless: Arc::default(),
         })
     }
 
@@ -46,11 +54,26 @@ impl Wanted {
             return Ok(None);
         }
         let facts = Facts::of(item)?;
-        let admitted = self.in_time(&facts.when)
-            && (self.boxes.is_empty() || self.boxes.iter().any(|b| facts.outline.touches(b)))
+        let in_time = self.in_time(&facts.when);
+        if !in_time && facts.when.nominal.is_some() {
+            return Ok(None);
+        }
+        let admitted = (self.boxes.is_empty() || self.boxes.iter().any(|b| facts.outline.touches(b)))
             && self.query.iter().all(|q| q.admits(item, &facts))
             && self.filter.as_ref().is_none_or(|f| f.evaluate(item, &facts) == Some(true));
-        Ok(admitted.then_some(facts))
+        if admitted && !in_time {
+            self.timeless.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok((admitted && in_time).then_some(facts))
+    }
+
+    /// Says how many items were left out for stating no time.
+    pub(crate) fn tell_timeless(&self) {
+        match self.timeless.swap(0, Ordering::Relaxed) {
+            0 => {}
+            1 => tracing::warn!("1 item states no time, and is left out: a time is asked for"),
+            n => tracing::warn!("{n} items state no time, and are left out: a time is asked for"),
+        }
     }
 
     /// Properties that filters and patches ask for.
@@ -108,5 +131,34 @@ impl ItemFilter {
     /// An item with a time that cannot be read.
     pub fn admits(&self, item: &Item) -> Result<bool> {
         Ok(self.0.admit(item)?.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cube_core::{Period, TimeValue};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::location::Location;
+
+    #[test]
+    fn items_without_a_time_are_counted_where_one_is_asked_for() {
+        let item = |properties: Value| {
+            let at = Location::parse("/a.json").expect("a path");
+            Item::new(json!({"id": "a", "bbox": [0, 0, 1, 1], "geometry": null, "properties": properties, "assets": {}}), &at, None).expect("an item")
+        };
+        let (none, early) = (item(json!({"datetime": null})), item(json!({"datetime": "2020-01-01T00:00:00Z"})));
+        let wanted = |periods: Vec<Period>, west: f64| {
+            let boxes = vec![Extent::new(west, 0.0, west + 1.0, 1.0)];
+            Wanted::new(&PatchQuery { periods, boxes, ..PatchQuery::default() }, &[], false).expect("a query")
+        };
+        let later = vec![Period { start: Some(TimeValue(1_700_000_000_000_000)), end: None }];
+        for (wanted, is_admitted, counted) in [(wanted(vec![], 0.5), true, 0), (wanted(later.clone(), 0.5), false, 1), (wanted(later, 5.0), false, 0)]
+        {
+            assert_eq!(wanted.admit(&none).expect("an item").is_some(), is_admitted, "{wanted:?}");
+            assert_eq!(wanted.admit(&early).expect("an item").is_some(), is_admitted, "{wanted:?}");
+            assert_eq!(wanted.timeless.load(Ordering::Relaxed), counted, "{wanted:?}");
+        }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Document {
     pub(super) root: Map<String, Value>,
     /// Line (from 1) of each key, by its path (`grid.crs`).
     pub(super) lines: BTreeMap<String, usize>,
+    /// A number for each key, by its path, that grows along the text: JSON's objects keep no order.
+    pub(super) order: BTreeMap<String, usize>,
 }
 
 impl Document {
@@ -37,16 +39,19 @@ impl Document {
 
     fn toml(text: &str) -> Result<Self> {
         let table = DeTable::parse(text).map_err(|e| syntax("TOML", e.span().map(|s| line_at(text, s.start)), e.message()))?;
-        let mut lines = BTreeMap::new();
-        let root = toml_table(text, "", table.get_ref(), &mut lines);
-        Ok(Self { root, lines })
+        let mut order = BTreeMap::new();
+        let root = toml_table("", table.get_ref(), &mut order);
+        let lines = order.iter().map(|(path, offset)| (path.clone(), line_at(text, *offset))).collect();
+        Ok(Self { root, lines, order })
     }
 
     fn yaml(text: &str) -> Result<Self> {
         let value: serde_yaml_ng::Value =
             serde_yaml_ng::from_str(text).map_err(|e| syntax("YAML", e.location().map(|l| l.line()), &e.to_string()))?;
+        let mut order = BTreeMap::new();
+        yaml_order("", &value, &mut order);
         match yaml_value(value) {
-            Value::Object(root) => Ok(Self { root, lines: yaml_lines(text) }),
+            Value::Object(root) => Ok(Self { root, lines: yaml_lines(text), order }),
             _ => Err(syntax("YAML", None, "it is not a mapping of keys to values")),
         }
     }
@@ -67,18 +72,19 @@ pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-fn toml_table(text: &str, path: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) -> Map<String, Value> {
+/// `offsets` gets where in the text each key begins.
+fn toml_table(path: &str, table: &DeTable<'_>, offsets: &mut BTreeMap<String, usize>) -> Map<String, Value> {
     let entry = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
         let name = key.get_ref().to_string();
         let at = join(path, &name);
-        lines.insert(at.clone(), line_at(text, key.span().start));
-        let value = toml_value(text, &at, value.get_ref(), lines);
+        offsets.insert(at.clone(), key.span().start);
+        let value = toml_value(&at, value.get_ref(), offsets);
         (name, value)
     };
     table.iter().map(entry).collect()
 }
 
-fn toml_value(text: &str, path: &str, value: &DeValue<'_>, lines: &mut BTreeMap<String, usize>) -> Value {
+fn toml_value(path: &str, value: &DeValue<'_>, offsets: &mut BTreeMap<String, usize>) -> Value {
     match value {
         DeValue::String(s) => Value::String(s.to_string()),
         DeValue::Boolean(b) => Value::Bool(*b),
@@ -92,8 +98,8 @@ fn toml_value(text: &str, path: &str, value: &DeValue<'_>, lines: &mut BTreeMap<
             .and_then(serde_json::Number::from_f64)
             .map_or_else(|| Value::String(f.as_str().to_owned()), Value::Number),
         DeValue::Datetime(d) => Value::String(d.to_string()),
-        DeValue::Array(all) => all.iter().map(|v| toml_value(text, path, v.get_ref(), lines)).collect(),
-        DeValue::Table(table) => Value::Object(toml_table(text, path, table, lines)),
+        DeValue::Array(all) => all.iter().map(|v| toml_value(path, v.get_ref(), offsets)).collect(),
+        DeValue::Table(table) => Value::Object(toml_table(path, table, offsets)),
     }
 }
 
@@ -120,6 +126,14 @@ fn yaml_value(value: serde_yaml_ng::Value) -> Value {
         Yaml::Sequence(all) => all.into_iter().map(yaml_value).collect(),
         Yaml::Mapping(all) => Value::Object(all.into_iter().map(|(k, v)| (yaml_key(k), yaml_value(v))).collect()),
         Yaml::Tagged(t) => yaml_value(t.value),
+    }
+}
+
+fn yaml_order(path: &str, value: &serde_yaml_ng::Value, order: &mut BTreeMap<String, usize>) {
+    for (key, value) in value.as_mapping().into_iter().flatten() {
+        let at = join(path, &yaml_key(key.clone()));
+        order.insert(at.clone(), order.len());
+        yaml_order(&at, value, order);
     }
 }
 

@@ -7,6 +7,7 @@ mod rules;
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{Anchor, Codec, Crs, DType, Error, Extent, Number, Resolution, Result, Shape, Shuffle, TimeStep};
@@ -33,8 +34,8 @@ pub struct CubeSpec {
     /// How overlapping patches become one array.
     #[serde(default)]
     pub mosaic: MosaicSpec,
-    /// The variables, in order of name.
-    pub bands: BTreeMap<String, BandSpec>,
+    /// The variables, as they are written one after the other: so they lie in a tile, too.
+    pub bands: IndexMap<String, BandSpec>,
     /// Pixels and steps per chunk.
     #[serde(default)]
     pub chunks: ChunkSpec,

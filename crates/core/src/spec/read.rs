@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    document::{Document, SpecFormat},
+    document::{Document, SpecFormat, join},
     fields::{Mistakes, Table},
     rules, *,
 };
@@ -18,7 +18,8 @@ const STEPS: [&str; 6] = ["none", "instant", "solar_day", "P1D", "P1M", "P1Y"];
 pub(super) fn read(text: &str, format: SpecFormat, backends: &[&str]) -> Result<CubeSpec> {
     let document = Document::read(text, format)?;
     let mistakes = Mistakes::new(document.lines);
-    let spec = cube(&Table::root(&document.root, &mistakes), &mistakes);
+    let mut spec = cube(&Table::root(&document.root, &mistakes), &mistakes);
+    spec.bands.sort_by_cached_key(|name, _| document.order.get(&join("bands", name)).copied());
     rules::check(&spec, backends, &mistakes);
     let errors = mistakes.into_errors();
     if errors.is_empty() { Ok(spec) } else { Err(Error::Spec(errors)) }

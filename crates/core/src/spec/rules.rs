@@ -141,7 +141,7 @@ fn time(t: &TimeSpec, m: &Mistakes) {
     }
 }
 
-fn bands(all: &BTreeMap<String, BandSpec>, m: &Mistakes) {
+fn bands(all: &IndexMap<String, BandSpec>, m: &Mistakes) {
     if all.is_empty() && !m.has("bands") {
         m.add("bands", "names no band", "write `[bands.red]` for each variable");
     }

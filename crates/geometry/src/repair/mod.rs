@@ -95,9 +95,10 @@ impl RepairStep {
             RepairKind::AreaCollapsed => {
                 ("polygon has no area, and is taken as lines or points", "polygons have no area, and are taken as lines or points")
             }
-            RepairKind::SelfIntersection => {
-                ("polygon crossed itself: all that it goes around is inside", "polygons crossed themselves: all that they go around is inside")
-            }
+            RepairKind::SelfIntersection => (
+                "polygon crossed itself: what it goes around an odd number of times is inside",
+                "polygons crossed themselves: what they go around an odd number of times is inside",
+            ),
             RepairKind::PartsUnited => {
                 ("part overlaps or borders another, and is united with it", "parts overlap or border each other, and are united")
             }

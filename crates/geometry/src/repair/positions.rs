@@ -1,11 +1,14 @@
 //! The positions of GeoJSON: heights, closure, repetition, area.
 
-use cube_core::Shapes;
+use cube_core::{Shapes, winds};
 use geo::{Coord, Geometry, LineString, Polygon};
 use geojson::{GeometryValue, Position};
 
 use super::{RepairKind, Report, as_geometry};
-use crate::{Error, Result, exact::orient};
+use crate::{
+    Error, Result,
+    exact::{double_area, orient},
+};
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -113,8 +116,12 @@ fn add_polygon(rings: &[Vec<Position>], out: &mut Shapes, tally: &mut Tally) -> 
     Ok(())
 }
 
-/// Whether not all points of a ring lie on one line. (The signed area is no measure: that of a bowtie may be nothing.)
+/// Whether a ring goes around anything: its points do not lie on one line, and it does not go there and back; or it winds around a pole. (The signed area is
+/// no measure: that of a bowtie may be nothing.)
 fn has_area(ring: &[Coord]) -> bool {
     let Some((first, other)) = ring.first().and_then(|f| Some((*f, *ring.iter().find(|c| *c != f)?))) else { return false };
-    ring.iter().any(|c| orient(first, other, *c) != 0.0)
+    if ring.iter().all(|c| orient(first, other, *c) == 0.0) {
+        return winds(ring);
+    }
+    double_area(ring) != 0.0 || !Shapes::of(Polygon::new(LineString(ring.to_vec()), Vec::new()).into()).areas.is_empty()
 }

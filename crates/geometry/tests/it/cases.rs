@@ -88,13 +88,27 @@ fn areas_are_what_was_meant() {
     // A ring that goes round twice covers what it goes around.
     let twice = [boxed(0., 0., 4., 4.), boxed(0., 0., 4., 4.)].concat();
     close(area(json!({"type": "Polygon", "coordinates": [twice]})), 16.0);
-    // A hole beyond its ring takes off what both share; an island in a hole stays.
-    close(area(json!({"type": "Polygon", "coordinates": [boxed(0., 0., 4., 4.), boxed(3., 1., 6., 3.)]})), 14.0);
+    // A hole beyond its ring takes off what both share, and covers the rest; an island in a hole stays.
+    close(area(json!({"type": "Polygon", "coordinates": [boxed(0., 0., 4., 4.), boxed(3., 1., 6., 3.)]})), 18.0);
     let island = json!({"type": "MultiPolygon", "coordinates": [[boxed(0., 0., 9., 9.), boxed(1., 1., 8., 8.)], [boxed(2., 2., 4., 4.)]]});
     close(area(island.clone()), 81.0 - 49.0 + 4.0);
     assert_eq!(repair(island).steps.iter().map(|s| s.kind).collect::<Vec<_>>(), [RepairKind::RingsReversed]);
     // Across the antimeridian, with a hole that crosses too.
     close(area(json!({"type": "Polygon", "coordinates": [boxed(170., 0., 190., 10.), boxed(-181., 4., -179., 6.)]})), 196.0);
+}
+
+/// What shapely says, and what a load with the same region covers.
+#[test]
+fn rings_that_cross_themselves_are_read_as_everywhere() {
+    let cases: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../../../fixtures/regions/tangled.json")).unwrap();
+    for case in cases {
+        let repaired = repair(json!({"type": "Polygon", "coordinates": [case["ring"]]}));
+        let shapes = repaired.region.shapes();
+        let (area, expected) = (shapes.areas.iter().map(geo::Area::unsigned_area).sum::<f64>(), case["area"].as_f64().unwrap());
+        assert!((area - expected).abs() <= 1e-6 * expected, "{}: {area} is not {expected}", case["name"]);
+        assert_eq!(shapes.areas.is_empty(), expected == 0.0, "{}", case["name"]);
+        assert_ne!(repaired.steps, [], "{}", case["name"]);
+    }
 }
 
 #[test]

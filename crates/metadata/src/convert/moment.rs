@@ -38,18 +38,17 @@ pub(super) fn moment<'g>(granule: &'g Granule<'g>) -> Result<Moment<'g>, Metadat
                 return Ok(Moment { exact: verbatim(&datetime), datetime: Some(datetime), range: None, assumed: None });
             }
         }
-        Some(Temporal::Range(start, Some(end))) => {
-            if let (Some(first), Some(last)) = (time::stac(start), time::stac(end)) {
+        Some(Temporal::Range(start, end)) => match (time::stac(start), end.as_deref().and_then(time::stac)) {
+            (Some(first), Some(last)) => {
                 let datetime = (first == last).then(|| first.clone());
                 return Ok(Moment { datetime, exact: verbatim(&first) && verbatim(&last), range: Some((first, last)), assumed: None });
             }
-        }
-        Some(Temporal::Range(start, None)) => {
-            if let Some(datetime) = time::stac(start) {
-                let assumed = Some("it has no end, and STAC wants both: `datetime` is its beginning");
-                return Ok(Moment { datetime: Some(datetime), range: None, exact: false, assumed });
+            (Some(first), None) => {
+                let assumed = Some("it has no end that can be read, and STAC wants both: `datetime` is its beginning");
+                return Ok(Moment { datetime: Some(first), range: None, exact: false, assumed });
             }
-        }
+            _ => {}
+        },
         None => {}
     }
     let dates = granule.provider_dates.as_ref().map_or(&[][..], |d| &d.value);

@@ -1,5 +1,7 @@
 //! Assets of STAC to `RelatedUrls` and to what UMM says of files in the archive.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::names::{ARCHIVE, INDEX, UMM, UMM_FIELDS, is_umm_name};
@@ -44,11 +46,16 @@ pub(super) struct Archive {
     entries: Vec<Value>,
     /// Entries that belong to no asset.
     rest: Vec<Value>,
+    /// Files that an entry is about, or a package.
+    names: HashSet<String>,
 }
 
 impl Archive {
     pub(super) fn new(rest: Vec<Value>) -> Self {
-        Self { entries: Vec::new(), rest }
+        let mut archive = Self { entries: Vec::new(), rest: Vec::new(), names: HashSet::new() };
+        rest.iter().for_each(|entry| archive.learn(entry));
+        archive.rest = rest;
+        archive
     }
 
     /// Entries of assets, then the others.
@@ -57,9 +64,9 @@ impl Archive {
         self.entries
     }
 
-    fn knows(&self, name: &str) -> bool {
-        let inside = |entry: &Value| entry.get("Files").and_then(Value::as_array).into_iter().flatten().any(|f| f["Name"] == name);
-        self.entries.iter().chain(&self.rest).any(|entry| entry["Name"] == name || inside(entry))
+    fn learn(&mut self, entry: &Value) {
+        let inside = entry.get("Files").and_then(Value::as_array).into_iter().flatten();
+        self.names.extend(std::iter::once(entry).chain(inside).filter_map(|file| file["Name"].as_str()).map(str::to_owned));
     }
 
     /// What an asset carries, set right where the asset says something else now; else what it says of its file.
@@ -83,10 +90,11 @@ impl Archive {
                 entry["Checksum"] = checksum;
             }
             self.entries.push(entry);
-        } else if (size.is_some() || checksum.is_some()) && !name.is_empty() && !self.knows(name) {
+        } else if (size.is_some() || checksum.is_some()) && !name.is_empty() && !self.names.contains(name) {
             let mut entry = json!({"Name": name});
             size.into_iter().for_each(|size| entry["SizeInBytes"] = size.into());
             checksum.into_iter().for_each(|checksum| entry["Checksum"] = checksum);
+            self.learn(&entry);
             self.entries.push(entry);
         }
     }
@@ -103,6 +111,8 @@ pub(super) fn of_assets<'a>(assets: &'a Map<String, Value>, archive: &mut Archiv
     }
     let index = |place: &Map<String, Value>| place.get(INDEX).and_then(Value::as_u64).unwrap_or(u64::MAX);
     whole.sort_by_key(|asset| places(asset).map(index).min());
+    // A file may be in a package of which a later asset tells.
+    whole.iter().filter_map(|asset| asset.get(ARCHIVE)).for_each(|entry| archive.learn(entry));
     whole.iter().for_each(|asset| archive.add(asset));
     let mut urls: Vec<(u64, Value)> =
         whole.iter().flat_map(|asset| places(asset).filter_map(move |p| Some((index(p), of_place(p, asset)?)))).collect();

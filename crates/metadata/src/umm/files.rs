@@ -189,8 +189,9 @@ impl<'g> File<'g> {
 /// Finds what the archive says of each file: by name, or where there is one file of data and one entry.
 fn describe<'g>(granule: &'g Granule<'g>, files: &mut [File<'g>]) {
     let Some(data) = &granule.data else { return };
+    // An entry of its own says more of a file than that of a package, and keeps its place before it on the way through an Item.
     let entries: Vec<(u64, &ArchiveFile<'_>)> =
-        data.files.iter().flat_map(|f| std::iter::once(f).chain(&f.files)).map(|f| (mark(&f.name), f)).collect();
+        data.files.iter().chain(data.files.iter().flat_map(|f| &f.files)).map(|f| (mark(&f.name), f)).collect();
     let mut taken = vec![false; entries.len()];
     for file in files.iter_mut() {
         let mut found = entries.iter().enumerate().filter(|(_, (mark, entry))| *mark == file.mark && entry.name == file.name);

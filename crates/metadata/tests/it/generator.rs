@@ -123,7 +123,33 @@ impl Generator {
         ring
     }
 
+    /// Around a pole, to the left of its boundary; perhaps with corners on either side of the map.
+    fn cap(&mut self) -> Value {
+        let (corners, sides, pole) = (4 + self.below(8), self.chance(50), self.pick(&[-1.0, 1.0]));
+        let level = self.real(50.0, 85.0);
+        let is_level = self.chance(30);
+        let mut longitudes: Vec<f64> = (0..corners).map(|i| -180.0 + 360.0 * (i as f64 + self.real(0.0, 0.8)) / corners as f64).collect();
+        if sides {
+            longitudes.insert(0, -180.0);
+            longitudes.push(180.0);
+        }
+        let mut ring: Vec<Value> = longitudes
+            .into_iter()
+            .map(|x| json!({"Longitude": (x * 1e6).round() / 1e6, "Latitude": pole * if is_level { level } else { self.real(50.0, 85.0) }}))
+            .collect();
+        if pole < 0.0 {
+            ring.reverse();
+        }
+        let first = self.below(ring.len());
+        ring.rotate_left(first);
+        ring.push(ring[0].clone());
+        json!({"Boundary": {"Points": ring}})
+    }
+
     fn polygon(&mut self) -> Value {
+        if self.chance(5) {
+            return self.cap();
+        }
         let middle = [if self.chance(30) { self.real(175.0, 180.0) } else { self.longitude() }, self.real(-70.0, 70.0)];
         let size = self.real(0.5, 15.0);
         let mut polygon = json!({"Boundary": {"Points": self.ring(middle, size)}});

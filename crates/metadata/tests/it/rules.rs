@@ -7,6 +7,8 @@ use cube_metadata::{
 };
 use serde_json::{Value, json};
 
+use crate::compare::difference;
+
 fn granule(fields: Value) -> Value {
     let mut record = json!({"GranuleUR": "G.v1", "CollectionReference": {"ShortName": "S", "Version": "1"}, "TemporalExtent": {"SingleDateTime": "2024-01-01T00:00:00Z"}});
     record.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
@@ -97,6 +99,19 @@ fn the_world_and_the_poles_are_areas() {
         listed.sort_by(by_place);
         expected.sort_by(by_place);
         assert_eq!((&south["type"], listed), (&json!("Polygon"), expected), "{corners:?}");
+    }
+    // Corners on the antimeridian are kept as far as something lies behind them, at whatever latitudes the two sides of the map meet.
+    for (corners, expected) in [
+        (
+            &[(-180.0, 60.0), (-90.0, 50.0), (0.0, 55.0), (90.0, 52.0), (180.0, 65.0), (-180.0, 60.0)][..],
+            json!([[-180.0, 60.0], [-90.0, 50.0], [0.0, 55.0], [90.0, 52.0], [180.0, 65.0], [180.0, 90.0], [-180.0, 90.0], [-180.0, 60.0]]),
+        ),
+        (
+            &[(180.0, -60.0), (90.0, -50.0), (0.0, -55.0), (-90.0, -52.0), (-180.0, -65.0), (180.0, -60.0)],
+            json!([[180.0, -60.0], [90.0, -50.0], [0.0, -55.0], [-90.0, -52.0], [-180.0, -65.0], [-180.0, -90.0], [180.0, -90.0], [180.0, -60.0]]),
+        ),
+    ] {
+        assert_eq!(around(corners), json!({"type": "Polygon", "coordinates": [expected]}), "{corners:?}");
     }
     // Wider than half the world, counter-clockwise: as it is listed.
     let wide = placed(json!({"GPolygons": [{"Boundary": ring(&[(-170.0, -60.0), (170.0, -60.0), (170.0, 60.0), (-170.0, 61.0), (-170.0, -60.0)])}]}));
@@ -284,4 +299,34 @@ fn an_entry_that_cannot_be_read_costs_no_other_file() {
     let back = item_to_granule(&edited).expect("a granule");
     assert_eq!(back.value["RelatedUrls"], json!([{"URL": "s3://b/other.tif", "Type": "GET DATA VIA DIRECT ACCESS"}]));
     assert!(back.report.changes.iter().any(|c| c.field == "RelatedUrls"), "{:?}", back.report);
+}
+
+/// What an entry of the archive says of the files in a package is no entry of theirs.
+#[test]
+fn files_of_packages_stay_in_them() {
+    let package = json!({"Name": "pack.zip", "Files": [{"Name": "x.bin", "SizeInBytes": 7}]});
+    let (x, pack) = (json!({"URL": "https://d.test/x.bin", "Type": "GET DATA"}), json!({"URL": "https://d.test/pack.zip", "Type": "GET DATA"}));
+    let data = |entries: Value| json!({"DayNightFlag": "Day", "ArchiveAndDistributionInformation": entries});
+    for (urls, entries, size) in [
+        (json!([x, pack]), json!([package]), 7),
+        (json!([pack, x]), json!([package]), 7),
+        // An entry of its own comes first, wherever it stands.
+        (json!([x]), json!([package, {"Name": "x.bin", "SizeInBytes": 9}]), 9),
+    ] {
+        let record = granule(json!({"RelatedUrls": urls, "DataGranule": data(entries)}));
+        let item = granule_to_item(&record, &Options::default()).expect("an Item").value;
+        let of_x = item["assets"].as_object().expect("assets").values().find(|a| a["href"] == "https://d.test/x.bin").expect("an asset");
+        assert_eq!(of_x["file:size"], size);
+        assert_eq!(difference(&record, &item_to_granule(&item).expect("a granule").value), None, "{item}");
+    }
+}
+
+#[test]
+fn an_end_that_cannot_be_read_costs_no_beginning() {
+    let range = json!({"RangeDateTime": {"BeginningDateTime": "2024-06-01T00:00:00Z", "EndingDateTime": "present"}});
+    let record = granule(json!({"TemporalExtent": range, "ProviderDates": [{"Date": "2024-07-01T00:00:00Z", "Type": "Insert"}]}));
+    let made = granule_to_item(&record, &Options::default()).expect("an Item");
+    assert_eq!(made.value["properties"]["datetime"], "2024-06-01T00:00:00Z");
+    assert!(made.report.changes.iter().any(|c| c.field == "TemporalExtent"), "{:?}", made.report);
+    assert_eq!(item_to_granule(&made.value).expect("a granule").value, record);
 }

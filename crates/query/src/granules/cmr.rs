@@ -52,9 +52,20 @@ impl GranuleQuery {
                 out.value.push(format!("passes[{i}][tiles]"), pass.tiles.join(","));
             }
         }
-        options::with_patterns(&self.options, &self.names_in_cmr()).send(&mut out.value);
+        options::with_patterns(&self.options, &self.wildcards()).send(&mut out.value);
         self.report_for_cmr(&mut out);
         Ok(out)
+    }
+
+    /// Which parameters have values with wildcards; names of collections are sent as short names.
+    fn wildcards(&self) -> Vec<(&'static str, bool)> {
+        let mut all = options::wildcards(self.names_in_cmr());
+        let collections = self.collections.iter().any(|id| match id {
+            CollectionId::Name(name) | CollectionId::Versioned { short_name: name, .. } => options::is_pattern(name),
+            CollectionId::Concept(_) | CollectionId::Granule(_) => false,
+        });
+        all.iter_mut().filter(|(name, _)| *name == "short_name").for_each(|(_, has)| *has |= collections);
+        all
     }
 
     fn report_for_cmr(&self, out: &mut Converted<CmrParameters>) {
@@ -128,8 +139,7 @@ impl GranuleQuery {
             out.note("passes", "", Effect::Dropped, "cannot be read");
             out.value.unread.push(e.of("passes"));
         }
-        let wildcards: Vec<(&str, bool)> =
-            out.value.names_in_cmr().map(|(name, values)| (name, values.iter().any(|v| options::is_pattern(v)))).to_vec();
+        let wildcards = out.value.wildcards();
         options::settle_patterns(&mut out.value.options, &wildcards);
         out
     }

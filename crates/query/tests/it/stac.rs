@@ -1,6 +1,6 @@
 //! What is said in STAC, and what of CMR cannot be.
 
-use cube_query::{CmrParameters, CollectionQuery, Effect, GranuleQuery, Service, StacItemQuery};
+use cube_query::{CmrParameters, CollectionQuery, Effect, GranuleQuery, Season, Service, StacItemQuery, When};
 use serde_json::json;
 
 use crate::table::granule_parameters;
@@ -259,4 +259,21 @@ fn filters_narrow() {
     let filter = json!({"op": ">=", "args": [property("updated"), {"timestamp": "2024-06-01T00:00:00Z"}]});
     let narrowed = periods.and_filter(&filter).expect("a filter");
     assert_eq!((narrowed.value.revision_date.len(), narrowed.changes.len()), (1, 0), "{:?}", narrowed.value.revision_date);
+}
+
+/// Times that are given as values are as many as they are, also where they would be one interval as texts.
+#[test]
+fn times_in_a_list_stay_apart() {
+    let read = |text: &str| When::during(cube_core::Toi::parse(text).expect("a time").periods()[0]);
+    let (day, month) = (read("2024-06-01"), read("2024-07"));
+    let winter = When { season: Some(Season { first: Some(335), last: Some(59) }), ..month };
+    for times in [vec![day, month], vec![day], vec![day, month, day], vec![winter, day]] {
+        let query = GranuleQuery::new().temporal(times.clone());
+        assert_eq!((&query.temporal, query.validate()), (&times, vec![]));
+        let periods: Vec<cube_core::Period> = times.iter().map(|when| when.period).collect();
+        let query = GranuleQuery::new().with("revision_date", periods.clone()).created_at(periods[0]);
+        assert_eq!((query.revision_date, query.created_at, query.unread), (periods.clone(), vec![periods[0]], vec![]));
+        assert_eq!(StacItemQuery::new().datetime(periods[0]).datetime, Some(periods[0]));
+        assert_eq!(StacItemQuery::new().datetime(cube_core::Toi::from_periods([periods[0]])).datetime, Some(periods[0]));
+    }
 }

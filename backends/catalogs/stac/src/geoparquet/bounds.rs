@@ -64,12 +64,21 @@ impl Bounds {
             Range::Empty => false,
             Range::Of(low, high) => meets(low, high),
         };
+        // Some items state one end alone, and some have the two the wrong way round.
         let by_interval = match (start, end) {
-            (Some(Range::Of(low, _)), Some(Range::Of(_, high))) => meets(low, high),
             (Some(Range::Unknown), _) | (_, Some(Range::Unknown)) => true,
+            (Some(Range::Of(a, b)), Some(Range::Of(c, d))) => meets(a.min(c), b.max(d)),
+            (Some(Range::Of(low, high)), _) | (_, Some(Range::Of(low, high))) => meets(low, high),
             _ => false,
         };
-        by_time || by_interval
+        by_time || by_interval || self.may_be_timeless(group)
+    }
+
+    /// Whether there may be a row without any time: such rows are read, so that they can be told.
+    fn may_be_timeless(&self, group: &RowGroupMetaData) -> bool {
+        let has_nulls =
+            |leaf: usize| group.column(leaf).statistics().is_none_or(|statistics| statistics.null_count_opt().is_none_or(|count| count > 0));
+        self.times.iter().flatten().all(|(leaf, _)| has_nulls(*leaf))
     }
 
     /// Which rows can be an answer; a row without box or time can.

@@ -1,6 +1,9 @@
 //! The columns that a set of items needs: types found by looking at every item, and items brought into that form.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
 use geojson::Geometry;
@@ -18,6 +21,7 @@ const DROPPED: &str = "proj:geometry";
 /// Properties that the specification wants as timestamps.
 const TIMES: [&str; 8] = ["datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires", "unpublished"];
 const SIDES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
+const SIDES_AND_HEIGHTS: [&str; 6] = ["xmin", "ymin", "zmin", "xmax", "ymax", "zmax"];
 
 /// The type that holds every value that was seen in one place.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -116,8 +120,12 @@ pub(super) struct Columns {
     properties: BTreeMap<String, Kind>,
     assets: Kind,
     links: Kind,
-    /// GeoJSON names of the geometries.
-    pub(super) geometry_types: std::collections::BTreeSet<String>,
+    /// Names of the geometries, as GeoParquet has them.
+    pub(super) geometry_types: BTreeSet<String>,
+    /// Boxes with heights, and without.
+    boxes: [usize; 2],
+    /// Properties that have the name of a member of the item.
+    namesakes: BTreeSet<String>,
 }
 
 impl Columns {
@@ -129,12 +137,33 @@ impl Columns {
             let known = self.properties.remove(name).unwrap_or_default();
             self.properties.insert(name.clone(), known.merge(kind));
         }
+        let all = item.0.get("properties").and_then(Value::as_object).into_iter().flatten();
+        self.namesakes.extend(all.map(|(name, _)| name).filter(|name| MEMBERS.contains(&name.as_str())).cloned());
         let of = |name: &str| item.0.get(name).map(Kind::of).unwrap_or_default();
         self.assets = std::mem::take(&mut self.assets).merge(of("assets"));
         self.links = std::mem::take(&mut self.links).merge(of("links"));
-        if let Some(name) = item.0.get("geometry").and_then(|g| g.get("type")).and_then(Value::as_str) {
-            self.geometry_types.insert(name.to_owned());
+        if let Some(geometry) = geometry(item) {
+            let height = if wkb::has_heights(&geometry) { " Z" } else { "" };
+            self.geometry_types.insert(format!("{}{height}", geometry.value.type_name()));
         }
+        self.boxes[usize::from(heights(item).is_none())] += 1;
+    }
+
+    /// Readers take a column of boxes with heights as one in which all have some.
+    fn sides(&self) -> &'static [&'static str] {
+        if self.boxes[0] > 0 && self.boxes[1] == 0 { &SIDES_AND_HEIGHTS } else { &SIDES }
+    }
+
+    /// What the items say and these columns cannot hold.
+    pub(super) fn losses(&self) -> Vec<String> {
+        let [some, none] = self.boxes;
+        let heights = (some > 0 && none > 0)
+            .then(|| format!("bounding boxes lose their heights, for only {some} of {} state any; outlines keep theirs", some + none));
+        let names = (!self.namesakes.is_empty()).then(|| {
+            let names: Vec<String> = self.namesakes.iter().map(|name| format!("`{name}`")).collect();
+            format!("properties of these names are not kept, for members of the items have them: {}", names.join(", "))
+        });
+        heights.into_iter().chain(names).collect()
     }
 
     /// The columns of the file: those that the specification wants, then the properties.
@@ -142,7 +171,7 @@ impl Columns {
         let text = |name: &str| Field::new(name, DataType::Utf8, true);
         let list = |name: &str, inner: DataType| Field::new(name, DataType::List(Arc::new(Field::new("element", inner, true))), true);
         let link = DataType::Struct(["href", "rel", "title", "type"].map(text).to_vec().into());
-        let sides: Fields = SIDES.iter().map(|s| Arc::new(Field::new(*s, DataType::Float64, true)) as FieldRef).collect();
+        let sides: Fields = self.sides().iter().map(|s| Arc::new(Field::new(*s, DataType::Float64, true)) as FieldRef).collect();
         let nothing =
             Field::new("assets", DataType::Struct(vec![Field::new("none", DataType::Struct(vec![text("href")].into()), true)].into()), true);
         let mut fields = vec![
@@ -166,7 +195,6 @@ impl Columns {
 
     /// An item as a row of these columns, binary as hexadecimal digits.
     pub(super) fn row(&self, item: &Item) -> Map<String, Value> {
-        let geometry = item.0.get("geometry").filter(|g| !g.is_null()).and_then(|g| serde_json::from_value::<Geometry>(g.clone()).ok());
         let hex = |bytes: Vec<u8>| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let get = |name: &str| item.0.get(name).cloned().unwrap_or(Value::Null);
         let mut row: Map<String, Value> =
@@ -179,8 +207,8 @@ impl Columns {
             ("stac_extensions".to_owned(), if get("stac_extensions").is_array() { get("stac_extensions") } else { json!([]) }),
             ("id".to_owned(), item.id().into()),
             ("collection".to_owned(), item.collection().into()),
-            ("geometry".to_owned(), geometry.map_or(Value::Null, |g| hex(wkb::write(&g)).into())),
-            ("bbox".to_owned(), bbox(item)),
+            ("geometry".to_owned(), geometry(item).map_or(Value::Null, |g| hex(wkb::write(&g)).into())),
+            ("bbox".to_owned(), bbox(item, self.sides())),
             ("links".to_owned(), if get("links").is_array() { self.links.fit(get("links")) } else { json!([]) }),
             ("assets".to_owned(), self.assets.fit(get("assets"))),
         ]);
@@ -197,10 +225,21 @@ fn properties(item: &Item) -> impl Iterator<Item = (&String, &Value)> {
         .filter(|(name, _)| !MEMBERS.contains(&name.as_str()) && !name.is_empty() && *name != DROPPED)
 }
 
+fn geometry(item: &Item) -> Option<Geometry> {
+    item.0.get("geometry").filter(|g| !g.is_null()).and_then(|g| serde_json::from_value(g.clone()).ok())
+}
+
 /// The stated box, else that of the outline.
-fn bbox(item: &Item) -> Value {
+fn bbox(item: &Item, names: &[&str]) -> Value {
     let outline = || crate::outline::Outline::of(item, &cube_core::SourceGrid::default()).bbox;
-    item.bbox()
-        .or_else(outline)
-        .map_or(Value::Null, |sides| SIDES.iter().zip(sides).map(|(name, side)| ((*name).to_owned(), json!(side))).collect::<Map<_, _>>().into())
+    let Some([west, south, east, north]) = item.bbox().or_else(outline) else { return Value::Null };
+    let (low, high) = heights(item).unwrap_or_default();
+    let sides = [("xmin", west), ("ymin", south), ("zmin", low), ("xmax", east), ("ymax", north), ("zmax", high)];
+    sides.into_iter().filter(|(name, _)| names.contains(name)).map(|(name, side)| (name.to_owned(), json!(side))).collect::<Map<_, _>>().into()
+}
+
+/// The lowest and the highest height of the stated box.
+fn heights(item: &Item) -> Option<(f64, f64)> {
+    let [_, _, low, _, _, high] = item.0.get("bbox")?.as_array()?.as_slice() else { return None };
+    low.as_f64().zip(high.as_f64())
 }

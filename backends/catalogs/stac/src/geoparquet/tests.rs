@@ -96,3 +96,77 @@ async fn pruning_never_changes_an_answer() {
     let e = index.check(&["neither".into()]).await.expect_err("it is not there");
     assert!(e.kind() == Kind::NotFound && e.to_string().contains("`neither`") && e.hint().is_some_and(|h| h.contains("`even`")));
 }
+
+/// Heights of outlines are kept, those of boxes where all have some; what is lost is told.
+#[tokio::test]
+async fn heights_are_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = Location::parse("/items.json").expect("a path");
+    let with_heights = |id: &str, z: f64| {
+        json!({"type": "Feature", "stac_version": "1.1.0", "id": id, "collection": "c", "links": [], "assets": {}, "bbox": [0.0, 0.0, z, 1.0, 1.0, z + 9.0],
+            "geometry": {"type": "Polygon", "coordinates": [[[0.0, 0.0, z], [1.0, 0.0, z], [1.0, 1.0, z + 9.0], [0.0, 0.0, z]]]},
+            "properties": {"datetime": "2024-01-01T12:00:00Z"}})
+    };
+    let mut flat = grid_item(0, 0, 1);
+    flat["properties"]["collection"] = "even".into();
+    for (items, boxes, lost) in [(vec![with_heights("a", 5.5), with_heights("b", -3.0)], 6, 0), (vec![with_heights("a", 5.5), flat], 4, 2)] {
+        let file = dir.path().join("heights.parquet");
+        let mut spool = Spool::new(dir.path()).expect("a spool");
+        items.iter().for_each(|i| spool.add(&Item::new(i.clone(), &here, None).expect("an item")).expect("room"));
+        assert_eq!(spool.losses().len(), lost, "{:?}", spool.losses());
+        write_grouped(spool, &file, 60).expect("an index");
+        let mut read: Vec<Item> = open(&file).await.items(&PatchQuery::default()).try_collect().await.expect("items");
+        read.sort_by_key(|i| i.id().to_owned());
+        for (before, after) in items.iter().zip(&read) {
+            assert_eq!(after.as_json()["geometry"], before["geometry"]);
+            assert_eq!(after.as_json()["bbox"].as_array().map(Vec::len), Some(boxes), "{:?}", after.as_json()["bbox"]);
+            assert!(boxes == 4 || after.as_json()["bbox"] == before["bbox"], "{:?}", after.as_json()["bbox"]);
+        }
+    }
+}
+
+/// Items of which the ends of the interval are the wrong way round, or one is missing, or which state no time at all.
+#[tokio::test]
+async fn odd_times_are_found_in_an_index_as_in_plain_items() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = Location::parse("/items.json").expect("a path");
+    let item = |id: usize, times: Value| {
+        let mut item = grid_item(0, 0, 1);
+        item["id"] = format!("i{id}").into();
+        item["properties"] = times;
+        item
+    };
+    let day = |d: u32| format!("2024-01-{d:02}T00:00:00Z");
+    let items: Vec<Value> = [
+        json!({"datetime": null, "start_datetime": day(10), "end_datetime": day(5)}),
+        json!({"datetime": null, "start_datetime": day(7)}),
+        json!({"datetime": null, "end_datetime": day(7)}),
+        json!({"datetime": null}),
+        json!({"datetime": day(2)}),
+        json!({"datetime": day(2), "start_datetime": day(2), "end_datetime": day(12)}),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(id, times)| item(id, times))
+    .collect();
+    let (plain_file, index_file) = (dir.path().join("items.json"), dir.path().join("index.parquet"));
+    std::fs::write(&plain_file, json!({"type": "FeatureCollection", "features": items}).to_string()).expect("a file");
+    for row_group in [1, 2, 3, 60] {
+        let mut spool = Spool::new(dir.path()).expect("a spool");
+        items.iter().for_each(|i| spool.add(&Item::new(i.clone(), &here, None).expect("an item")).expect("room"));
+        write_grouped(spool, &index_file, row_group).expect("an index");
+        let (plain, index) = (open(&plain_file).await, open(&index_file).await);
+        let at = |day: i64| TimeValue((19_723 + day - 1) * 86_400_000_000);
+        for first in 1..14 {
+            let query = PatchQuery { periods: vec![Period::new(at(first), at(first + 1))], ..PatchQuery::default() };
+            assert_eq!(sorted(&plain, &query).await, sorted(&index, &query).await, "the {first}. in groups of {row_group}");
+            // The one without a time is read, so that it can be told.
+            let store = Arc::new(object_store::local::LocalFileSystem::new());
+            let path = object_store::path::Path::from_absolute_path(&index_file).expect("a path");
+            let file = Arc::new(super::Index::open(store, path, here.clone()).await.expect("an index"));
+            let wanted = Arc::new(crate::wanted::Wanted::new(&query, &[], false).expect("a query"));
+            let read: Vec<Vec<Item>> = file.pages(wanted, true).try_collect().await.expect("items");
+            assert!(read.iter().flatten().any(|i| i.id() == "i3"), "the {first}. in groups of {row_group}");
+        }
+    }
+}

@@ -5,20 +5,34 @@ use geojson::{Geometry, GeometryValue, LineStringType, PointType, PolygonType, P
 /// Deeper collections are refused.
 const DEPTH: usize = 16;
 
-/// Little-endian ISO WKB, in two dimensions; rings are closed.
+/// Little-endian ISO WKB; rings are closed. Where a position has a height, all have one: NaN where none is stated.
 pub(super) fn write(geometry: &Geometry) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
-    put(geometry, &mut out);
+    put(geometry, if has_heights(geometry) { 3 } else { 2 }, &mut out);
     out
 }
 
-fn put(geometry: &Geometry, out: &mut Vec<u8>) {
+/// Whether a position has a height.
+pub(super) fn has_heights(geometry: &Geometry) -> bool {
+    let line = |l: &LineStringType| l.iter().any(|p| p.len() > 2);
+    match &geometry.value {
+        GeometryValue::Point { coordinates } => coordinates.len() > 2,
+        GeometryValue::MultiPoint { coordinates } | GeometryValue::LineString { coordinates } => line(coordinates),
+        GeometryValue::MultiLineString { coordinates } | GeometryValue::Polygon { coordinates } => coordinates.iter().any(line),
+        GeometryValue::MultiPolygon { coordinates } => coordinates.iter().flatten().any(line),
+        GeometryValue::GeometryCollection { geometries } => geometries.iter().any(has_heights),
+    }
+}
+
+/// `numbers` of each position.
+fn put(geometry: &Geometry, numbers: usize, out: &mut Vec<u8>) {
     let head = |kind: u32, out: &mut Vec<u8>| {
         out.push(1);
-        out.extend(kind.to_le_bytes());
+        out.extend((if numbers > 2 { 1000 + kind } else { kind }).to_le_bytes());
     };
     let count = |n: usize, out: &mut Vec<u8>| out.extend(u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
-    let point = |p: &PointType, out: &mut Vec<u8>| (0..2).for_each(|i| out.extend(p.as_slice().get(i).copied().unwrap_or(f64::NAN).to_le_bytes()));
+    let number = |p: &PointType, i: usize| p.as_slice().get(i).copied().unwrap_or(f64::NAN);
+    let point = |p: &PointType, out: &mut Vec<u8>| (0..numbers).for_each(|i| out.extend(number(p, i).to_le_bytes()));
     let line = |l: &LineStringType, out: &mut Vec<u8>| {
         count(l.len(), out);
         l.iter().for_each(|p| point(p, out));
@@ -72,14 +86,14 @@ fn put(geometry: &Geometry, out: &mut Vec<u8>) {
         GeometryValue::GeometryCollection { geometries } => {
             head(7, out);
             count(geometries.len(), out);
-            geometries.iter().for_each(|g| put(g, out));
+            geometries.iter().for_each(|g| put(g, numbers, out));
         }
     }
 }
 
-/// Reads ISO WKB and the extended form of PostGIS, either byte order; heights and measures are left out. `None` when the bytes are wrong.
+/// Reads ISO WKB and the extended form of PostGIS, either byte order; measures are left out. `None` when the bytes are wrong.
 pub(super) fn read(bytes: &[u8]) -> Option<Geometry> {
-    let mut reader = Reader { rest: bytes, big: false, extra: 0 };
+    let mut reader = Reader { rest: bytes, big: false, heights: false, measures: false };
     let geometry = reader.geometry(0)?;
     reader.rest.is_empty().then_some(geometry)
 }
@@ -87,8 +101,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<Geometry> {
 struct Reader<'a> {
     rest: &'a [u8],
     big: bool,
-    /// Numbers after x and y.
-    extra: usize,
+    /// Whether a height follows x and y, and whether a measure comes last.
+    heights: bool,
+    measures: bool,
 }
 
 impl Reader<'_> {
@@ -120,10 +135,11 @@ impl Reader<'_> {
 
     fn point(&mut self) -> Option<Position> {
         let (x, y) = (self.f64()?, self.f64()?);
-        for _ in 0..self.extra {
+        let height = if self.heights { Some(self.f64()?) } else { None };
+        if self.measures {
             self.f64()?;
         }
-        Some([x, y].into())
+        Some(height.filter(|z| z.is_finite()).map_or_else(|| [x, y].into(), |z| [x, y, z].into()))
     }
 
     fn line(&mut self) -> Option<LineStringType> {
@@ -139,7 +155,8 @@ impl Reader<'_> {
         self.big = order == 0;
         let code = self.u32()?;
         let (iso, flags) = ((code & 0xffff) / 1000, code >> 28);
-        self.extra = usize::from(iso == 1 || iso == 3 || flags & 8 != 0) + usize::from(iso == 2 || iso == 3 || flags & 4 != 0);
+        self.heights = iso == 1 || iso == 3 || flags & 8 != 0;
+        self.measures = iso == 2 || iso == 3 || flags & 4 != 0;
         if flags & 2 != 0 {
             self.u32()?;
         }
@@ -191,6 +208,9 @@ mod tests {
             json!({"type": "MultiPoint", "coordinates": [[0.0, 0.0], [1.0, 1.0]]}),
             json!({"type": "MultiPolygon", "coordinates": [[[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]], [[[5.0, 5.0], [6.0, 5.0], [6.0, 6.0], [5.0, 5.0]]]]}),
             json!({"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": [1.0, 2.0]}]}),
+            json!({"type": "Polygon", "coordinates": [[[0.0, 0.0, 5.5], [1.0, 0.0, 6.0], [1.0, 1.0, -1.0], [0.0, 0.0, 5.5]]]}),
+            json!({"type": "LineString", "coordinates": [[0.0, 0.0], [1.0, 1.0, 9.0]]}),
+            json!({"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": [1.0, 2.0]}, {"type": "Point", "coordinates": [1.0, 2.0, 3.0]}]}),
         ] {
             let geometry: Geometry = serde_json::from_value(g).expect("GeoJSON");
             assert_eq!(read(&write(&geometry)), Some(geometry));
@@ -210,11 +230,14 @@ mod tests {
     #[test]
     fn other_writers_are_understood() {
         let bytes = |hex: &str| (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).expect("hex")).collect::<Vec<u8>>();
-        let at = |x: f64, y: f64| Some(Geometry::new(GeometryValue::new_point([x, y])));
-        assert_eq!(read(&bytes("0101000080000000000000f03f00000000000000400000000000000840")), at(1.0, 2.0));
-        assert_eq!(read(&bytes("00000000013ff00000000000004000000000000000")), at(1.0, 2.0));
-        assert_eq!(read(&bytes("0101000020e6100000000000000000f03f0000000000000040")), at(1.0, 2.0));
-        assert_eq!(read(&bytes("01e9030000000000000000f03f00000000000000400000000000000840")), at(1.0, 2.0), "ISO Z");
+        let flat = Some(Geometry::new(GeometryValue::new_point([1.0, 2.0])));
+        let high = Geometry::new(GeometryValue::new_point([1.0, 2.0, 3.0]));
+        let iso = bytes("01e9030000000000000000f03f00000000000000400000000000000840");
+        assert_eq!(read(&bytes("0101000080000000000000f03f00000000000000400000000000000840")).as_ref(), Some(&high));
+        assert_eq!(read(&bytes("00000000013ff00000000000004000000000000000")), flat);
+        assert_eq!(read(&bytes("0101000020e6100000000000000000f03f0000000000000040")), flat);
+        assert_eq!((read(&iso).as_ref(), write(&high)), (Some(&high), iso), "ISO Z");
+        assert_eq!(read(&bytes("01d1070000000000000000f03f00000000000000400000000000000840")), flat, "ISO M");
     }
 
     #[test]

@@ -78,6 +78,11 @@ impl Spool {
     fn items(&self) -> usize {
         self.entries.len()
     }
+
+    /// What the items say and the index cannot hold.
+    pub(super) fn losses(&self) -> Vec<String> {
+        self.columns.losses()
+    }
 }
 
 /// Writes what was set down to a file, which appears when it is whole. Answers the number of items.
@@ -102,6 +107,7 @@ pub(super) fn write_grouped(mut spool: Spool, path: &Path, row_group: usize) -> 
         writer.write(&batch(chunk, source, &spool.columns, &schema)?).map_err(failed)?;
     }
     writer.close().map_err(failed)?;
+    spool.losses().iter().for_each(|loss| tracing::warn!(index = name, "{loss}"));
     out.as_file_mut().sync_all().map_err(|e| io_error(&name, e))?;
     out.persist(path).map_err(|e| io_error(&name, e.error))?;
     crate::index::as_others_may_read(path);

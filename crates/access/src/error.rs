@@ -115,6 +115,11 @@ impl Error {
             Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => (Kind::Denied, "may not be read"),
             Store::Precondition { .. } => (Kind::Corrupt, "changed while it was read"),
             Store::InvalidPath { .. } | Store::NotSupported { .. } | Store::NotImplemented { .. } => (Kind::Invalid, "cannot be read that way"),
+            Store::Generic { source, .. } => match status_in(&source.to_string()) {
+                Some(401 | 403) => (Kind::Denied, "may not be read"),
+                Some(404) => (Kind::NotFound, "does not exist"),
+                _ => (Kind::Unavailable, "could not be read"),
+            },
             _ => (Kind::Unavailable, "could not be read"),
         };
         let own = match e {
@@ -167,7 +172,12 @@ impl Error {
     }
 }
 
-const NASA_HINT: &str = "outside us-west-2 the keys of NASA's buckets open nothing: use `--access indirect`, or the https:// address";
+/// The status that S3 answered, where `object_store` has it in its words alone: for listings.
+pub(crate) fn status_in(words: &str) -> Option<u16> {
+    words.split_once("non-2xx status code: ")?.1.get(..3)?.parse().ok()
+}
+
+pub(crate) const NASA_HINT: &str = "outside us-west-2 the keys of NASA's buckets open nothing: use `--access indirect`, or the https:// address";
 pub(crate) const S3_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_NO_SIGN_REQUEST=true for a public bucket, or AWS_REQUEST_PAYER=requester for one whose reader pays";
 
 impl fmt::Display for Error {

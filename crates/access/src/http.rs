@@ -223,9 +223,6 @@ impl Http {
         let Some(wait) = tries.next(asked) else { return Err(error) };
         self.0.shortcuts.forget(url);
         tracing::debug!(error = %error, wait = ?wait, "trying again");
-        if asked.is_some() {
-            self.0.hosts.of(url).pause_until(Instant::now() + wait);
-        }
         tokio::time::sleep(wait).await;
         self.0.counters.retry(wait);
         Ok(())
@@ -283,7 +280,9 @@ impl Http {
             let next = if self.0.follows { redirect(&live.response, &ask)? } else { None };
             let Some(next) = next else { return Ok(Live { usable_until: usable, ..live }) };
             redirects += 1;
-            usable = usable_until(&next.url, live.response.headers(), Utc::now());
+            // Of several redirects, the one that ends first.
+            let until = usable_until(&next.url, live.response.headers(), Utc::now());
+            usable = if redirects == 1 { until } else { until.min(usable) };
             if redirects > MAX_REDIRECTS {
                 return Err(Failure::Final(Error::new(Kind::Unavailable, next.url.as_str(), format!("redirects more than {MAX_REDIRECTS} times"))));
             }

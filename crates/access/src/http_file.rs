@@ -126,7 +126,7 @@ impl File {
                 if range.first != at || range.last < at || end.is_some_and(|e| range.last >= e) {
                     return Err(self.wrong_range("answers another range than it was asked for"));
                 }
-                (range.size, range.last + 1)
+                (range.size, range.last.saturating_add(1))
             }
             StatusCode::OK => (length, length.unwrap_or(u64::MAX)),
             StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -352,6 +352,10 @@ impl HttpFile {
             }
         };
         let mut tries = Tries::new(file.http.options());
+        if end.is_some_and(|end| end <= at) {
+            // The end of an empty file, or none of it.
+            return Ok((Reader { file: Arc::clone(file), at, end, open: None, tries, since_break: 0 }, at..at, end.unwrap_or(at)));
+        }
         let opened = loop {
             match file.open(at, end).await {
                 Ok(opened) => break opened,
@@ -391,7 +395,8 @@ impl ObjectStore for HttpFile {
             }
         });
         Ok(GetResult {
-            payload: GetResultPayload::Stream(parts.boxed()),
+            // `object_store` asks an empty stream twice for its first part.
+            payload: GetResultPayload::Stream(parts.fuse().boxed()),
             meta,
             range,
             attributes: Attributes::default(),

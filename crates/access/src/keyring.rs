@@ -42,7 +42,7 @@ impl Keyring {
                 let endpoint = service_url("the endpoint", &endpoint)?;
                 Grant::Keys(self.earthdata.inner().keys(&endpoint, self.earthdata.is_named(&endpoint), refused.as_deref()).await?)
             }
-            Wish::Signature { container } => Grant::Signature(self.planetary.signature(&container, None).await?),
+            Wish::Signature { container, refused } => Grant::Signature(self.planetary.signature(&container, refused.as_deref()).await?),
             Wish::Cdse { refused } => Grant::Cdse(self.cdse.token(refused.as_deref()).await?),
         })
     }

@@ -21,6 +21,8 @@ pub struct AccessOptions {
     pub route: Route,
     /// Where this program runs.
     pub region: RegionOptions,
+    /// `CUBE_CMR_URL`: root of the CMR that is asked where none is named; NASA's, when absent.
+    pub cmr: Option<String>,
 }
 
 /// How S3 is reached.
@@ -187,6 +189,7 @@ impl AccessOptions {
             cdse: CdseOptions::from_variables(&get)?,
             route: get("CUBE_ACCESS").map_or(Ok(Route::Auto), |text| text.parse())?,
             region: RegionOptions::from_variables(&get),
+            cmr: get("CUBE_CMR_URL"),
         })
     }
 }

@@ -130,7 +130,7 @@ impl Planetary {
 
     async fn new_signature(&self, container: &str, refused: Option<&str>) -> Result<Signature> {
         if let Some(way_back) = self.context.as_ref().and_then(|c| c.way_back.as_ref()) {
-            return match way_back.ask(Wish::Signature { container: container.to_owned() }).await? {
+            return match way_back.ask(Wish::Signature { container: container.to_owned(), refused: refused.map(str::to_owned) }).await? {
                 Grant::Signature(signature) => Ok(signature),
                 _ => Err(Error::credentials_expired("the driver", "answers something else")),
             };

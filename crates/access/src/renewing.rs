@@ -3,7 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     aws::{AmazonS3, AwsCredential},
@@ -12,11 +16,15 @@ use object_store::{
 };
 use url::Url;
 
-use crate::{Earthdata, Error, earthdata::Refusal};
+use crate::{
+    Earthdata, Error,
+    earthdata::Refusal,
+    error::{NASA_HINT, status_in},
+};
 
 /// Codes by which S3 says that the keys themselves are not good (any more).
 pub(crate) const CODES: [&str; 4] = ["ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "TokenRefreshRequired"];
-/// Keys that one read tries: those at hand, those that another task brought meanwhile, and new ones.
+/// Keys that one request tries: those at hand, those that another task brought meanwhile, and new ones.
 const MOST: usize = 3;
 
 /// The keys of an endpoint, for one of its buckets.
@@ -35,6 +43,16 @@ impl TemporaryKeys {
     fn error(&self, e: Error) -> object_store::Error {
         e.wanted_by(&format!("s3://{}", self.bucket)).into_store()
     }
+
+    /// What the bucket refuses although the keys are good, as far as known.
+    fn refused(&self, e: object_store::Error) -> object_store::Error {
+        let path = match &e {
+            object_store::Error::PermissionDenied { path, .. } | object_store::Error::Unauthenticated { path, .. } => path.as_str(),
+            _ => "",
+        };
+        let href = format!("s3://{}/{path}", self.bucket);
+        Error::from_store(&href, e).with_hint(NASA_HINT).into_store()
+    }
 }
 
 #[async_trait]
@@ -48,30 +66,35 @@ impl CredentialProvider for TemporaryKeys {
 }
 
 /// A bucket. What it refuses is asked for once more where new keys may help.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Renewing {
     store: AmazonS3,
     keys: Arc<TemporaryKeys>,
 }
 
+/// The next object of a listing, and those behind it.
+type Listed = Option<(ObjectMeta, BoxStream<'static, object_store::Result<ObjectMeta>>)>;
+
 impl Renewing {
     pub(crate) fn new(store: AmazonS3, keys: Arc<TemporaryKeys>) -> Self {
         Self { store, keys }
     }
-}
 
-#[async_trait]
-impl ObjectStore for Renewing {
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+    /// The answer to a request, which is made again where the bucket refuses the keys and has others to be asked with.
+    async fn renewed<'a, T>(
+        &'a self,
+        is_head: bool,
+        request: impl Fn() -> BoxFuture<'a, object_store::Result<T>> + Send + Sync,
+    ) -> object_store::Result<T> {
         let (earthdata, endpoint) = (&self.keys.earthdata, &self.keys.endpoint);
         let of = earthdata.inner().endpoint(endpoint.as_str());
         let mut tried = 0;
         loop {
             let before = of.at_hand();
-            let answer = self.store.get_opts(location, options.clone()).await;
-            // The first read brings the first keys.
+            let answer = request().await;
+            // The first request brings the first keys.
             let used = before.or_else(|| of.at_hand());
-            let refusal = answer.as_ref().err().and_then(|e| refusal(e, options.head));
+            let refusal = answer.as_ref().err().and_then(|e| refusal(e, is_head));
             let (Some(refusal), Some(used)) = (refusal, &used) else {
                 if answer.is_ok() {
                     of.opened(used);
@@ -84,9 +107,48 @@ impl ObjectStore for Renewing {
                 if tried > 1 && refusal == Refusal::Unexplained {
                     of.was_in_vain();
                 }
-                return answer;
+                return answer.map_err(|e| self.keys.refused(e));
             }
         }
+    }
+
+    /// The objects of a prefix behind a key. Where a page of them is refused, the listing goes on behind the last one that came.
+    fn list_behind(&self, prefix: Option<Path>, after: Option<Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        let state = (self.clone(), after, None::<BoxStream<'static, _>>);
+        stream::try_unfold(state, move |(bucket, after, listing)| {
+            let prefix = prefix.clone();
+            async move {
+                let anew = || bucket.renewed(false, || bucket.listed(prefix.as_ref(), after.as_ref()));
+                let next = match listing {
+                    Some(mut listing) => match listing.try_next().await {
+                        Err(e) if refusal(&e, false).is_some() => anew().await?,
+                        other => other?.map(|object| (object, listing)),
+                    },
+                    None => anew().await?,
+                };
+                Ok(next.map(|(object, listing)| {
+                    let after = Some(object.location.clone());
+                    (object, (bucket, after, Some(listing)))
+                }))
+            }
+        })
+        .boxed()
+    }
+
+    /// What a prefix has behind a key, from its first object on.
+    fn listed(&self, prefix: Option<&Path>, after: Option<&Path>) -> BoxFuture<'static, object_store::Result<Listed>> {
+        let mut listing = match after {
+            Some(after) => self.store.list_with_offset(prefix, after),
+            None => self.store.list(prefix),
+        };
+        async move { Ok(listing.try_next().await?.map(|first| (first, listing))) }.boxed()
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Renewing {
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        self.renewed(options.head, || self.store.get_opts(location, options.clone())).await
     }
 
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
@@ -102,11 +164,15 @@ impl ObjectStore for Renewing {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        self.store.list(prefix)
+        self.list_behind(prefix.cloned(), None)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.list_behind(prefix.cloned(), Some(offset.clone()))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
-        self.store.list_with_delimiter(prefix).await
+        self.renewed(false, || self.store.list_with_delimiter(prefix)).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
@@ -132,9 +198,10 @@ fn refusal(e: &object_store::Error, is_head: bool) -> Option<Refusal> {
         return None;
     }
     let text = source.to_string();
+    let status = status_in(&text);
     if CODES.iter().any(|code| text.contains(&format!("<Code>{code}</Code>"))) {
         return Some(Refusal::OfKeys);
     }
     // An answer to HEAD has no body that could say why: S3 answers 400 to keys that have ended.
-    (is_refused || is_head && text.contains("400 Bad Request")).then_some(Refusal::Unexplained)
+    (is_refused || matches!(status, Some(401 | 403)) || is_head && status == Some(400)).then_some(Refusal::Unexplained)
 }

@@ -1,6 +1,6 @@
 //! Buckets of S3, with our limits and counters around `object_store`'s client.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use object_store::{
@@ -12,25 +12,48 @@ use object_store::{
 use url::Url;
 
 use crate::{
-    AccessOptions, Earthdata, Error, Kind, Result, S3Options, Secret, cdse,
+    AccessOptions, Earthdata, Error, HttpOptions, Kind, Result, S3Options, Secret, cdse,
     earthdata::{REGION, hosts::is_here, unknown_bucket},
     limits::Hosts,
     renewing::{CODES, Renewing, TemporaryKeys},
     stats::Counters,
 };
 
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
 /// Where a bucket is and how requests to it are signed.
 #[derive(Debug)]
-struct Plan {
+pub(crate) struct Plan {
     /// Found out where absent.
-    region: Option<String>,
-    endpoint: Option<String>,
-    virtual_hosted: bool,
-    signing: Signing,
+    pub(crate) region: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) virtual_hosted: bool,
+    pub(crate) signing: Signing,
 }
 
+impl Plan {
+    pub(crate) fn allows_http(&self, s3: &S3Options) -> bool {
+        s3.allow_http || matches!(&self.signing, Signing::Temporary(_)) && self.endpoint.is_some()
+    }
+
+    /// Asks for the region of the bucket when neither region nor endpoint is known.
+    pub(crate) async fn find_region(&self, bucket: &str, client: &ClientOptions) -> String {
+        match (&self.region, &self.endpoint) {
+            (Some(region), _) => region.clone(),
+            (None, Some(_)) => DEFAULT_REGION.to_owned(),
+            (None, None) => resolve_bucket_region(bucket, client).await.unwrap_or_else(|e| {
+                tracing::debug!(bucket, error = %e, "the region of the bucket is not known");
+                DEFAULT_REGION.to_owned()
+            }),
+        }
+    }
+}
+
+/// Where a bucket is taken to be of which nothing is known.
+const DEFAULT_REGION: &str = "us-east-1";
+
 #[derive(Debug)]
-enum Signing {
+pub(crate) enum Signing {
     Unsigned,
     Keys { id: String, secret: Secret, token: Option<Secret> },
     Temporary(TemporaryKeys),
@@ -58,9 +81,14 @@ const OPEN: &[(&str, &str, Payer)] = &[
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Payer {
+pub(crate) enum Payer {
     Nobody,
     Reader,
+}
+
+/// Region and payer of a bucket that is listed here.
+pub(crate) fn listed(bucket: &str) -> Option<(&'static str, Payer)> {
+    OPEN.iter().find(|(name, ..)| *name == bucket).map(|(_, region, payer)| (*region, *payer))
 }
 
 /// The endpoint that temporary keys are used with, when it is not Amazon's: one on this machine, or one for a bucket that the options themselves
@@ -71,7 +99,7 @@ pub(crate) fn own_endpoint(bucket: &str, options: &AccessOptions, earthdata: &Ea
     (is_here || earthdata.is_own_bucket(bucket)).then_some(endpoint)
 }
 
-fn plan(bucket: &str, options: &AccessOptions, earthdata: &Earthdata) -> Result<Plan> {
+pub(crate) fn plan(bucket: &str, options: &AccessOptions, earthdata: &Earthdata) -> Result<Plan> {
     let s3 = &options.s3;
     if let Some(endpoint) = earthdata.endpoint_of_bucket(bucket)? {
         let unsigned = || (s3.anonymous == Some(true)).then_some(Signing::Unsigned);
@@ -106,16 +134,16 @@ fn plan(bucket: &str, options: &AccessOptions, earthdata: &Earthdata) -> Result<
             signing: Signing::Keys { id, secret, token: None },
         });
     }
-    let Some((_, region, payer)) = OPEN.iter().find(|(name, ..)| *name == bucket) else {
+    let Some((region, payer)) = listed(bucket) else {
         let is_told = own_keys(s3).is_some() || s3.anonymous.is_some();
         return if is_told { Ok(usual()) } else { Err(unknown_bucket(bucket)) };
     };
-    if *payer == Payer::Reader && !(s3.request_payer && own_keys(s3).is_some()) {
+    if payer == Payer::Reader && !(s3.request_payer && own_keys(s3).is_some()) {
         return Err(Error::new(Kind::Denied, &href, "is a bucket whose reader pays").with_hint(
             "use the https:// addresses where they exist; to be billed set AWS_REQUEST_PAYER=requester, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ));
     }
-    Ok(Plan { region: Some((*region).to_owned()), ..usual() })
+    Ok(Plan { region: Some(region.to_owned()), ..usual() })
 }
 
 /// The keys of the environment, unless requests are to go unsigned.
@@ -134,22 +162,12 @@ pub(crate) async fn open(
 ) -> Result<Arc<dyn ObjectStore>> {
     let (s3, http) = (&options.s3, &options.http);
     let plan = plan(bucket, options, earthdata)?;
-    let allow_http = s3.allow_http || matches!(&plan.signing, Signing::Temporary(_)) && plan.endpoint.is_some();
-    let client = ClientOptions::new()
-        .with_allow_http(allow_http)
-        .with_connect_timeout(http.connect_timeout)
-        // The whole of a large object may take long; what may not is a pause.
-        .with_timeout_disabled()
-        .with_read_timeout(http.stall_timeout);
-    let region = match (&plan.region, &plan.endpoint) {
-        (Some(region), _) => region.clone(),
-        (None, Some(_)) => "us-east-1".to_owned(),
-        (None, None) => resolve_bucket_region(bucket, &client).await.unwrap_or_else(|e| {
-            tracing::debug!(bucket, error = %e, "the region of the bucket is not known");
-            "us-east-1".to_owned()
-        }),
-    };
-    let backoff = BackoffConfig { init_backoff: http.backoff / 2, max_backoff: http.max_wait, base: 2.0 };
+    let allow_http = plan.allows_http(s3);
+    let client = client(http, allow_http);
+    let region = plan.find_region(bucket, &client).await;
+    // `object_store` panics where the first wait is zero or longer than the longest.
+    let init_backoff = (http.backoff / 2).min(http.max_wait).max(SHORTEST_WAIT);
+    let backoff = BackoffConfig { init_backoff, max_backoff: http.max_wait.max(init_backoff), base: 2.0 };
     let retry =
         RetryConfig { backoff, max_retries: http.retries as usize, retry_timeout: http.request_timeout.max(http.max_wait) * http.retries.max(1) };
     let mut builder = AmazonS3Builder::new()
@@ -183,6 +201,15 @@ pub(crate) async fn open(
         None => Arc::new(store),
     };
     builder.build().map(bucket).map_err(|e| Error::invalid(&href, "cannot be opened with these options").with_source(e))
+}
+
+pub(crate) fn client(http: &HttpOptions, allow_http: bool) -> ClientOptions {
+    ClientOptions::new()
+        .with_allow_http(allow_http)
+        .with_connect_timeout(http.connect_timeout)
+        // The whole of a large object may take long; what may not is a pause.
+        .with_timeout_disabled()
+        .with_read_timeout(http.stall_timeout)
 }
 
 /// Makes clients that keep to our limits.

@@ -29,14 +29,14 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|a| matches!(a.as_str(), "--help" | "-h" | "help")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["archive", directory, ref options @ ..] => archive(Path::new(directory), options),
         ["serve", directory, ref options @ ..] => serve(Path::new(directory), options),
         ["earthdata", ref options @ ..] => earthdata(options),
-        ["--help" | "-h" | "help"] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

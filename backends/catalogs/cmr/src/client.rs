@@ -1,5 +1,7 @@
 //! The client: where CMR is, how it is asked, and what it may be asked for.
 
+use std::collections::HashMap;
+
 use cube_access::Access;
 use cube_query::{CMR_PAGE_SIZE, CollectionQuery, GranuleQuery};
 use url::Url;
@@ -20,7 +22,7 @@ pub const UAT: &str = "https://cmr.uat.earthdata.nasa.gov";
 /// How CMR is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CmrOptions {
-    /// Records in a page at most, 1 to 2000. After a page of more than 12 MiB the next ones are smaller.
+    /// Records in a page at most, 1 to 2000. Fewer where they are so long that the page would have more than five megabytes.
     pub page_size: u64,
     /// Pages that are asked for before they are needed. With the page that is in use, memory holds one page more than this.
     pub prefetch_pages: usize,
@@ -114,6 +116,20 @@ impl Cmr {
             }
         }
         Ok(found)
+    }
+
+    /// What collections are called in STAC, by concept id; `ids` are concept ids, short names, or ids of STAC. What is not found is left out.
+    ///
+    /// # Errors
+    /// What any request may end in.
+    pub async fn stac_ids<S: AsRef<str>>(&self, ids: impl IntoIterator<Item = S>) -> Result<HashMap<String, String>> {
+        let mut known = HashMap::new();
+        for id in ids {
+            if !known.contains_key(id.as_ref()) {
+                known.extend(self.named(id.as_ref()).await?.into_iter().map(|(_, named)| (named.concept_id.clone(), named.stac_id())));
+            }
+        }
+        Ok(known)
     }
 
     /// The error for a collection that does not exist, with what is called alike.

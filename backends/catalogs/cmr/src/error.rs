@@ -73,6 +73,14 @@ pub enum Error {
         /// By which CMR's operators find the last request.
         request_id: Option<String>,
     },
+    /// Granules of all collections are given up to a number.
+    #[error("{hits} granules are found, of which CMR gives {given}: the search names no collection and no provider")]
+    TooMany {
+        /// The smallest number that any page announced.
+        hits: u64,
+        /// How many came.
+        given: u64,
+    },
     /// The service does not move on.
     #[error("CMR gives the same place in the results again after {arrived} of {hits} records{}", request(.request_id.as_deref()))]
     Repeats {
@@ -129,6 +137,7 @@ impl Error {
             Self::Ambiguous { .. } => Some("give the concept id of one of them".into()),
             Self::TimedOut { .. } => Some("ask for less at once: a shorter time, a smaller or simpler area, fewer patterns".into()),
             Self::Incomplete { .. } => Some("run the same command again; if it stays so, ask for shorter times one after the other".into()),
+            Self::TooMany { .. } => Some("name a collection or a provider".into()),
             Self::Repeats { .. } => Some("something between here and CMR drops the header CMR-Search-After: check proxies and the address".into()),
             Self::Corrupt { .. } => Some("check the address; a proxy or a login page may have answered in place of CMR".into()),
             Self::Stopped => None,
@@ -148,7 +157,7 @@ impl Error {
     fn kind(&self) -> cube_backend::Kind {
         use cube_backend::Kind;
         match self {
-            Self::Query(_) | Self::Given { .. } | Self::Refused { .. } | Self::Ambiguous { .. } => Kind::Invalid,
+            Self::Query(_) | Self::Given { .. } | Self::Refused { .. } | Self::Ambiguous { .. } | Self::TooMany { .. } => Kind::Invalid,
             Self::Denied { .. } => Kind::Denied,
             Self::NotFound { .. } => Kind::NotFound,
             Self::TimedOut { .. } | Self::Incomplete { .. } | Self::Stopped => Kind::Unavailable,

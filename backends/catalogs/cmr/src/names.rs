@@ -44,6 +44,11 @@ struct UmmParts {
 }
 
 impl Named {
+    /// What the collection is called in STAC: `HLSL30.v2.0`.
+    pub fn stac_id(&self) -> String {
+        format!("{}.v{}", self.short_name, self.version)
+    }
+
     /// The names in a record.
     ///
     /// # Errors
@@ -57,7 +62,7 @@ impl Named {
 impl fmt::Display for Named {
     /// `HLSL30.v2.0 (C2021957657-LPCLOUD)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.v{} ({})", self.short_name, self.version, self.concept_id)
+        write!(f, "{} ({})", self.stac_id(), self.concept_id)
     }
 }
 

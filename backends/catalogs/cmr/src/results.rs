@@ -16,7 +16,7 @@ use crate::{
     page::{Concept, Record},
     pager::PageSize,
     plan::{self, Plan, Searches},
-    service::{Reply, Search, Service},
+    service::{Reply, Search, Service, Start},
     walk::{Filter, Walk},
 };
 
@@ -78,7 +78,7 @@ impl<C: Concept> Results<C> {
     /// The first page small, the next ones larger up to the size of a page: for who may want a few records alone.
     #[must_use]
     pub fn small_first(mut self, first: u64) -> Self {
-        self.size.next = first.min(self.size.most);
+        self.size.next = first.min(self.size.most).max(1);
         self
     }
 
@@ -167,7 +167,7 @@ impl<C: Concept> Results<C> {
     }
 
     async fn hits(&self, search: &Search) -> Result<u64> {
-        let answer = match self.service.ask(search, 0, None).await? {
+        let answer = match self.service.ask(search, 0, &Start::After(None)).await? {
             Reply::Page(answer) => answer,
             Reply::TimedOut { request_id } => return Err(Error::TimedOut { page_size: 0, request_id }),
         };

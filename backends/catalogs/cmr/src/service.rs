@@ -25,6 +25,25 @@ pub(crate) struct Search {
     pub(crate) parameters: CmrParameters,
 }
 
+/// Parameters that narrow a search of granules to some collections.
+const NARROWING: [&str; 8] = ["provider", "provider_id", "concept_id", "collection_concept_id", "short_name", "version", "entry_title", "entry_id"];
+
+impl Search {
+    /// Whether it is for granules of all collections, which CMR pages by number alone, and not far.
+    pub(crate) fn is_of_everything(&self) -> bool {
+        self.concept == "granules" && NARROWING.iter().all(|name| self.parameters.get(name).is_empty())
+    }
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// After the page that said this; none: at the beginning.
+    After(Option<HeaderValue>),
+    /// After so many records.
+    Offset(u64),
+}
+
 /// The service, and how it is asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Service(Arc<Inner>);
@@ -76,12 +95,15 @@ impl Service {
         &self.0.options
     }
 
-    /// Asks for one page; `after` is what the page before it said.
-    pub(crate) async fn ask(&self, search: &Search, page_size: u64, after: Option<&HeaderValue>) -> Result<Reply> {
+    /// Asks for one page.
+    pub(crate) async fn ask(&self, search: &Search, page_size: u64, start: &Start) -> Result<Reply> {
         let mut url = format!("{}/search/{}.umm_json", self.0.root, search.concept);
         let mut headers = self.0.headers.clone();
-        headers.extend(after.map(|a| (SEARCH_AFTER, a.clone())));
         let mut parameters = search.parameters.clone();
+        match start {
+            Start::After(after) => headers.extend(after.clone().map(|after| (SEARCH_AFTER, after))),
+            Start::Offset(offset) => parameters.0.push(("offset".into(), offset.to_string())),
+        }
         parameters.0.push(("page_size".into(), page_size.to_string()));
         let query = parameters.to_query_string();
         let (method, body) = if parameters.fits_get() {

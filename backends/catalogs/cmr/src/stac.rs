@@ -18,7 +18,7 @@ use futures::{
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::{Cmr, Collections, Error, Granules, Page, Record, Result, Results, names::Named, page::Concept};
+use crate::{Cmr, Collections, Error, Granules, Page, Record, Result, Results, page::Concept};
 
 /// A record as STAC.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +108,7 @@ async fn name_collections(page: &Arc<Page<Granules>>, cmr: &Cmr, known: &mut Col
     for concept_id in unnamed.await? {
         if let Entry::Vacant(unknown) = known.entry(concept_id) {
             let found = cmr.named(unknown.key()).await?.pop();
-            unknown.insert(found.map(|(_, Named { short_name, version, .. })| format!("{short_name}.v{version}")));
+            unknown.insert(found.map(|(_, named)| named.stac_id()));
         }
     }
     Ok(())

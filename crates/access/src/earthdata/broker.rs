@@ -18,6 +18,8 @@ use crate::{Error, Kind, Result, Secret, cdse::CdseToken, error::Wire, keyring::
 const MAX_LINE: u64 = 1 << 20;
 /// Until a worker has said what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After a connection that could not be taken.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Until the driver has answered: it may have to log in, with retries.
 const LONG: Duration = Duration::from_secs(300);
 
@@ -36,8 +38,8 @@ pub(crate) enum Wish {
     Token { refused: Option<String> },
     /// Temporary keys of an endpoint; others than those with this fingerprint, which a bucket refused.
     Keys { endpoint: String, refused: Option<String> },
-    /// The signature of a container of the Planetary Computer.
-    Signature { container: String },
+    /// The signature of a container of the Planetary Computer; another one than that with this fingerprint, which was refused.
+    Signature { container: String, refused: Option<String> },
     /// The token of the Copernicus Data Space; another one than this.
     Cdse { refused: Option<String> },
 }
@@ -75,9 +77,18 @@ impl Broker {
         let key = way_back.key.clone();
         let task = tokio::spawn(async move {
             let mut workers = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        workers.spawn(serve(stream, key.clone(), Arc::clone(&keyring)));
+                    }
+                    Err(e) => {
+                        // Too many open files, or a worker that went away: the next one may have more luck.
+                        tracing::warn!(error = %e, "a worker could not be heard");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
                 while workers.try_join_next().is_some() {}
-                workers.spawn(serve(stream, key.clone(), Arc::clone(&keyring)));
             }
         });
         Ok(Self { way_back, task })

@@ -82,6 +82,10 @@ impl Jar {
         ((!text.is_empty()).then(|| sensitive(&text)).flatten(), jar.generation)
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cookies.clear();
+    }
+
     pub(crate) fn generation(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).generation
     }

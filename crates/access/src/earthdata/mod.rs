@@ -227,7 +227,12 @@ impl Earthdata {
     /// for services that answer less, instead of refusing, to who does not say who it is.
     pub async fn bearer_for(&self, url: &str) -> Result<Option<HeaderValue>> {
         let is_data = Url::parse(url).is_ok_and(|url| self.0.hosts.role(&url) == Role::Data);
-        if is_data { Ok(self.0.token(None).await?.secret().bearer()) } else { Ok(None) }
+        if is_data { self.0.token(None).await?.bearer().map(Some) } else { Ok(None) }
+    }
+
+    /// Whether the data host of a URL has asked for a login in this run.
+    pub fn is_behind_login(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| self.0.hosts.role(&url) == Role::Data && self.0.data_host(&url.origin().ascii_serialization()).is_asking())
     }
 
     /// Whether there is anything to log in with, without asking a person or a host.

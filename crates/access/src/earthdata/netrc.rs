@@ -1,4 +1,8 @@
-//! The netrc file: read as curl, Python and GNU inetutils do, and changed without touching what others wrote in it.
+//! The netrc file: read as curl, wget and Python do, and changed without touching what others wrote in it.
+//!
+//! Where they differ: of several entries of one machine the first that is whole counts (curl, wget; Python takes the last), `default` only where no entry
+//! names the machine (wget, Python; curl takes what comes first), a backslash hides the next character (wget, Python), and a value may begin with `#`
+//! (Python). What is no netrc is an error (Python).
 
 use std::{io, ops::Range, path::Path};
 
@@ -9,6 +13,14 @@ use crate::{Secret, vault::write_private};
 pub(crate) struct Entry {
     pub(crate) login: Option<String>,
     pub(crate) password: Option<Secret>,
+    /// Whether another entry of the same machine says something else.
+    pub(crate) is_disputed: bool,
+}
+
+impl Entry {
+    fn is_whole(&self) -> bool {
+        self.login.is_some() && self.password.is_some()
+    }
 }
 
 /// An entry with its place in the text.
@@ -20,11 +32,21 @@ struct Found {
     span: Range<usize>,
 }
 
+impl Found {
+    fn is_of(&self, machine: &str) -> bool {
+        self.machine.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(machine))
+    }
+}
+
 /// The entry of the first of these machines that the text has, else its `default`. An error names the line that cannot be understood.
 pub(crate) fn find(text: &str, machines: &[String]) -> Result<Option<Entry>, String> {
     let found = parse(text)?;
-    let named = machines.iter().find_map(|m| found.iter().find(|f| f.machine.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(m))));
-    Ok(named.or_else(|| found.iter().find(|f| f.machine.is_none())).map(|f| f.entry.clone()))
+    let those = |wanted: &dyn Fn(&Found) -> bool| found.iter().filter(|f| wanted(f)).map(|f| &f.entry).collect::<Vec<_>>();
+    let named = machines.iter().map(|machine| those(&|f| f.is_of(machine))).find(|entries| !entries.is_empty());
+    let entries = named.unwrap_or_else(|| those(&|f| f.machine.is_none()));
+    let Some(first) = entries.iter().copied().find(|e| e.is_whole()).or(entries.first().copied()) else { return Ok(None) };
+    let is_disputed = entries.iter().any(|e| e.is_whole() && *e != first);
+    Ok(Some(Entry { is_disputed, ..first.clone() }))
 }
 
 /// Writes an entry into the file (0600), in the place of an older one of the same machine; all else stays as it is.
@@ -60,7 +82,7 @@ fn read_or_empty(path: &Path) -> io::Result<String> {
 
 fn without(text: &str, machine: &str) -> Result<String, String> {
     let mut rest = text.to_owned();
-    for found in parse(text)?.iter().rev().filter(|f| f.machine.as_deref() == Some(machine)) {
+    for found in parse(text)?.iter().rev().filter(|f| f.is_of(machine)) {
         rest.replace_range(found.span.clone(), "");
     }
     Ok(rest)
@@ -76,7 +98,7 @@ fn parse(text: &str) -> Result<Vec<Found>, String> {
     let mut found: Vec<Found> = Vec::new();
     let mut is_open = false;
     while let Some((start, word)) = words.key()? {
-        let line = || text[..start].lines().count().max(1);
+        let line = || line_of(text, start);
         let mut value = |of: &str| Ok::<_, String>(words.next()?.ok_or_else(|| format!("line {}: `{of}` without a value", line()))?.1);
         match word.as_str() {
             "machine" | "default" => {
@@ -106,6 +128,11 @@ fn parse(text: &str) -> Result<Vec<Found>, String> {
         f.span.end += text[f.span.end..].find('\n').filter(|n| text[f.span.end..][..*n].trim().is_empty()).map_or(0, |n| n + 1);
     }
     Ok(found)
+}
+
+/// The line of a place in a text, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
 }
 
 struct Words<'a> {
@@ -158,7 +185,7 @@ impl Words<'_> {
         }
         self.at = self.text.len();
         if is_quoted {
-            return Err(format!("line {}: a quote is not closed", self.text[..start].lines().count().max(1)));
+            return Err(format!("line {}: a quote is not closed", line_of(self.text, start)));
         }
         Ok(Some((start, word)))
     }
@@ -208,9 +235,34 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named_without_its_words() {
-        for text in ["machine a\nlogin b\npasswort s3cret", "machine a login", "machine a login \"b", "login a password s3cret"] {
+        for (text, line) in [
+            ("machine a\nlogin b\npasswort s3cret", 3),
+            ("machine a login", 1),
+            ("\n  machine a login \"b", 2),
+            ("login a password s3cret", 1),
+            ("machine a\nmacdef x\ncd /\n\nlogin s3cret", 5),
+        ] {
             let problem = find(text, &[HOST.to_owned()]).expect_err(text);
-            assert!(problem.starts_with("line ") && !problem.contains("s3cret"), "{problem}");
+            assert!(problem.starts_with(&format!("line {line}: ")) && !problem.contains("s3cret"), "{problem}");
+        }
+    }
+
+    /// As curl 7.88 and wget 1.21 were seen to do; Python takes the last.
+    #[test]
+    fn of_several_entries_the_first_whole_one_counts() {
+        let own = |rest: &str| format!("machine {HOST} {rest}\n");
+        let (a, b, default) = (own("login a password 1"), own("login b password 2"), "default login d password 9\n");
+        for (text, login, is_disputed) in [
+            (format!("{a}{b}"), "a", true),
+            (format!("{a}{a}"), "a", false),
+            (format!("{a}machine URS.earthdata.nasa.gov login b password 2"), "a", true),
+            (format!("{}{b}", own("login a")), "b", false),
+            (format!("{}{b}", own("password 1")), "b", false),
+            (format!("{default}{b}"), "b", false),
+            (format!("{b}{default}"), "b", false),
+        ] {
+            let entry = find(&text, &[HOST.to_owned()]).expect("a netrc").expect("an entry");
+            assert_eq!((entry.login.as_deref(), entry.is_disputed), (Some(login), is_disputed), "{text}");
         }
     }
 
@@ -219,7 +271,8 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(".netrc");
         let others = "# kept\nmachine a login b password c\n\nmacdef init\ncd /\n\n";
-        std::fs::write(&path, format!("{others}machine {HOST} login old password old\ndefault login x password y\n"))?;
+        let old = format!("machine {HOST} login old password old\nmachine URS.earthdata.nasa.gov login old password old\n");
+        std::fs::write(&path, format!("{others}{old}default login x password y\n"))?;
         for password in ["new", "with space\"\\ #", "#hash", "é"] {
             save(&path, HOST, "gaia", &Secret::new(password))?;
             let text = std::fs::read_to_string(&path)?;

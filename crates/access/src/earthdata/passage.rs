@@ -6,9 +6,12 @@
 //! | login host | user and password (else the token), its cookies | when a data host leads there |
 //! | any other | nothing | |
 
-use std::sync::{
-    Arc, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -25,6 +28,9 @@ use crate::{
     Error, Kind, Result,
     http::{Ask, Failure, Live},
 };
+
+/// Until the beginning of a refusal is there: others may wait for what becomes of it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of one data host.
 #[derive(Debug, Default)]
@@ -67,6 +73,8 @@ pub(crate) struct Passage<'a> {
     is_fresh: bool,
     /// Held while a token is on its way to a data host.
     turn: Option<Turn>,
+    /// Why there is no token for the current request, although its host is known to ask for one.
+    no_login: Option<Error>,
     /// Whether the current request carries our cookies.
     has_cookies: bool,
     cookies_seen: u64,
@@ -96,6 +104,7 @@ impl<'a> Passage<'a> {
             token: None,
             is_fresh: false,
             turn: None,
+            no_login: None,
             has_cookies: false,
             cookies_seen: 0,
             refused: None,
@@ -112,7 +121,7 @@ impl<'a> Passage<'a> {
 
     /// The headers that a request gets besides its own. A caller's own credentials are left alone.
     pub(crate) async fn headers(&mut self, ask: &Ask) -> Result<HeaderMap> {
-        (self.token, self.has_cookies) = (None, false);
+        (self.token, self.has_cookies, self.no_login) = (None, false, None);
         let mut headers = HeaderMap::new();
         let inner = self.inner();
         let role = inner.hosts.role(&ask.url);
@@ -147,12 +156,11 @@ impl<'a> Passage<'a> {
             }
             match inner.lend(self.refused.as_deref()).await {
                 Ok(Lent { token, is_fresh }) => {
-                    headers.extend(token.secret().bearer().map(|bearer| (header::AUTHORIZATION, bearer)));
+                    headers.insert(header::AUTHORIZATION, token.bearer()?);
                     (self.token, self.is_fresh) = (Some(token), is_fresh);
                 }
-                // A worker without the token may have what is enough.
-                Err(e) if self.has_cookies && e.is_credentials_expired() => {}
-                Err(e) => return Err(about(e, &ask.url)),
+                // Other files of a host that asks are public, and for some cookies are enough: it decides.
+                Err(e) => self.no_login = Some(about(e, &ask.url)),
             }
         }
         Ok(headers)
@@ -165,7 +173,7 @@ impl<'a> Passage<'a> {
         if let Some(pair) = inner.pair() {
             return pair.header();
         }
-        let bearer = token.secret().bearer().ok_or_else(|| Error::invalid("EARTHDATA_TOKEN", "holds characters that no token has"));
+        let bearer = token.bearer();
         self.token = Some(token);
         bearer
     }
@@ -195,7 +203,8 @@ impl<'a> Passage<'a> {
         let to_login = leads_to(response, &ask.url).is_some_and(|target| self.inner().hosts.role(&target) == Role::Login);
         let inner = self.inner();
         let host = inner.data_host(&origin(&ask.url));
-        let is_refusal = status == StatusCode::UNAUTHORIZED || (status == StatusCode::FORBIDDEN && self.is_known());
+        let is_known = self.is_known();
+        let is_refusal = status == StatusCode::UNAUTHORIZED || (status == StatusCode::FORBIDDEN && (is_known || self.no_login.is_some()));
         if !to_login && !is_refusal {
             if !status.is_redirection() {
                 self.visit = None;
@@ -205,15 +214,18 @@ impl<'a> Passage<'a> {
             }
             return Ok(Step::Go);
         }
-        if is_refusal && self.is_known() {
+        if is_refusal && is_known {
             let body = beginning(response).await;
             if let Some(error) = refusal::mendable(ask.url.as_str(), &body, &inner.hosts, inner.user().as_deref()) {
                 return Err(error);
             }
         }
+        if let Some(error) = self.no_login.take() {
+            return Err(error);
+        }
         // Others may ask this host while we log in.
         live.seat = None;
-        if !self.is_known() {
+        if !is_known {
             // It has said now that it wants to know who asks.
             host.asks_for_login();
             tracing::debug!(host = ask.url.host_str(), "asks for a login");
@@ -280,7 +292,15 @@ impl<'a> Passage<'a> {
         match inner.token(Some(&fingerprint)).await {
             Ok(_) => Ok(Step::Again),
             Err(e) if e.is_credentials_expired() => Err(about(e, &ask.url)),
-            Err(e) => Err(refused("refuses the token").with_source(e)),
+            Err(e) => {
+                let error = refused("refuses the token");
+                // How another token is had goes before what may be wrong with a good one.
+                let error = match e.hint() {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
+                };
+                Err(error.with_source(e))
+            }
         }
     }
 
@@ -338,12 +358,15 @@ fn leads_to(response: &reqwest::Response, from: &Url) -> Option<Url> {
 /// The first bytes of a refusal.
 async fn beginning(response: &mut reqwest::Response) -> Bytes {
     let mut body = BytesMut::new();
-    while body.len() < refusal::MAX_BODY {
-        match tokio::time::timeout(std::time::Duration::from_secs(5), response.chunk()).await {
-            Ok(Ok(Some(part))) => body.extend_from_slice(&part),
-            _ => break,
+    let reading = async {
+        while body.len() < refusal::MAX_BODY
+            && let Ok(Some(part)) = response.chunk().await
+        {
+            body.extend_from_slice(&part);
         }
-    }
+    };
+    // What came until then has to do.
+    let _is_whole = tokio::time::timeout(PATIENCE, reading).await.is_ok();
     body.freeze()
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Session {
     who: Flight<Who>,
     /// Fingerprint of a token that a host refused and the login host gave again, and when.
     confirmed: Mutex<Option<(String, DateTime<Utc>)>>,
-    /// Whether it was said that others may read the netrc file.
+    /// Whether it was said what is wrong with the netrc file.
     warned: AtomicBool,
     pub(super) turns: Turns,
 }
@@ -114,12 +114,13 @@ impl Inner {
         self.options.prompt.is_some() || self.has_login()
     }
 
-    /// Forgets the token and who logged in.
+    /// Forgets the token, and who logged in, with all that came of it.
     pub(crate) async fn forget(&self) {
         self.session.token.reset().await;
         self.session.who.reset().await;
         *lock(&self.session.confirmed) = None;
         lock(&self.keys).clear();
+        self.jar.clear();
     }
 
     fn still_refused(&self) -> Error {
@@ -192,7 +193,7 @@ impl Inner {
             Ok(who) => Ok(who),
             Err(missing) => match self.ask_person(None).await {
                 Some(answer) => self.accepted(answer).await.map(Who::Pair),
-                None => Err(self.no_login(&missing)),
+                None => Err(self.no_login(missing, Strategy::All)),
             },
         }
     }
@@ -212,9 +213,9 @@ impl Inner {
             Ok(who) => who,
             Err(missing) if matches!(strategy, Strategy::All | Strategy::Interactive) => match self.ask_person(None).await {
                 Some(answer) => Who::Pair(self.accepted(Answer { save: answer.save || persist, ..answer }).await?),
-                None => return Err(self.no_login(&missing)),
+                None => return Err(self.no_login(missing, strategy)),
             },
-            Err(missing) => return Err(self.no_login(&missing)),
+            Err(missing) => return Err(self.no_login(missing, strategy)),
         };
         match &who {
             Who::Token(token) if token.has_ended(Utc::now()) => return Err(self.cannot_renew(&who, "has expired")),
@@ -287,8 +288,13 @@ impl Inner {
         let entry = entry.ok_or_else(|| format!("{shown} has no entry for {host}"))?;
         let user = entry.login.ok_or_else(|| format!("{shown} has no login for {host}"))?;
         let password = entry.password.ok_or_else(|| format!("{shown} has no password for {host}"))?;
-        if is_open_to_others(&meta) && !self.session.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(path = %shown, "others may read the passwords in this file: chmod 600 it");
+        if !self.session.warned.swap(true, Ordering::Relaxed) {
+            if is_open_to_others(&meta) {
+                tracing::warn!(path = %shown, "others may read the passwords in this file: chmod 600 it");
+            }
+            if entry.is_disputed {
+                tracing::warn!(path = %shown, host, "several entries of this file differ: the first is taken, other programs may take the last");
+            }
         }
         Ok(Pair { user, password, source: Source::Netrc(path.clone()) })
     }
@@ -300,10 +306,14 @@ impl Inner {
         url.port().map(|port| format!("{host}:{port}")).into_iter().chain([host.clone()]).collect()
     }
 
-    fn no_login(&self, missing: &[String]) -> Error {
-        let person = if self.options.prompt.is_some() { "interactive: nobody answered" } else { "interactive: nobody can be asked" };
-        let all: Vec<_> = missing.iter().map(String::as_str).chain([person]).collect();
-        Error::new(Kind::Denied, self.hosts.login(), format!("needs a login, and there is none ({})", all.join("; "))).with_hint(format!(
+    /// What the strategies that were asked for have to say. A person is one of them only where somebody could have been asked.
+    fn no_login(&self, mut missing: Vec<String>, strategy: Strategy) -> Error {
+        if matches!(strategy, Strategy::All | Strategy::Interactive) {
+            let what = if self.options.prompt.is_some() { "nobody answered" } else { "nobody can be asked" };
+            missing.push(format!("interactive: {what}"));
+        }
+        let problem = format!("needs a login, and there is none ({})", missing.join("; "));
+        Error::new(Kind::Denied, self.hosts.login(), problem).with_hint(format!(
             "set EARTHDATA_TOKEN, or EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or run `cube auth login` (accounts are free: {})",
             self.hosts.login()
         ))
@@ -336,7 +346,7 @@ impl Inner {
                 Err(e) => return Err(e),
             }
         }
-        Err(self.no_login(&[]))
+        Err(self.no_login(Vec::new(), Strategy::Interactive))
     }
 
     fn save(&self, pair: &Pair) -> Result<()> {

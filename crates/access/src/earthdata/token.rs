@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use crate::{Secret, secret::exposed};
+use crate::{Error, Result, Secret, secret::exposed};
 
 /// What ends is renewed so long before it does.
 const MARGIN: TimeDelta = TimeDelta::minutes(5);
@@ -50,6 +51,11 @@ impl Token {
     /// The token, for the request that it is for.
     pub fn secret(&self) -> &Secret {
         &self.secret
+    }
+
+    /// `Authorization: Bearer …`. [`Kind::Invalid`](crate::Kind::Invalid) for a token that no header may hold.
+    pub(crate) fn bearer(&self) -> Result<HeaderValue> {
+        self.secret.bearer().ok_or_else(|| Error::invalid("EARTHDATA_TOKEN", "holds characters that no token has"))
     }
 
     /// Whose it is, where that is known.

@@ -167,8 +167,8 @@ impl Inner {
                 Err(e) if refused.is_some() && e.kind() == Kind::Denied => return Err(self.keys_refused(endpoint).with_source(e)),
                 other => other?,
             };
-            let bearer = token.secret().bearer().ok_or_else(|| Error::invalid("EARTHDATA_TOKEN", "holds characters that no token has"))?;
-            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer), (header::ACCEPT, HeaderValue::from_static("application/json"))]);
+            let headers =
+                HeaderMap::from_iter([(header::AUTHORIZATION, token.bearer()?), (header::ACCEPT, HeaderValue::from_static("application/json"))]);
             let answer = self.http.request(Method::GET, endpoint.as_str(), headers, None).await?;
             if answer.status.is_success()
                 && let Some(keys) = S3Credentials::parse(&answer.body, endpoint.as_str(), REGION, Utc::now(), date_of(&answer.headers))

@@ -19,7 +19,15 @@ async fn public_data_ask_nobody() -> Test {
     assert_eq!(read(&access, &archive.data.url("/public/x.nc")).await?, content());
     assert!(archive.login.seen().is_empty() && archive.data.seen().iter().all(|s| s.header("authorization").is_empty()));
     // Without a login as well.
-    assert_eq!(read(&Access::new(archive.options())?, &archive.data.url("/public/x.nc")).await?, content());
+    let nobody = Access::new(archive.options())?;
+    assert_eq!(read(&nobody, &archive.data.url("/public/x.nc")).await?, content());
+    // Also once their host has asked for a login because of other files.
+    for path in ["/bearer/x.nc", "/presigned/x.nc", "/legacy/x.nc", "/bearer/x.nc"] {
+        let e = read(&nobody, &archive.data.url(path)).await.expect_err("a login");
+        assert!(e.kind() == Kind::Denied && e.to_string().contains("needs a login") && e.to_string().contains(path), "{e}");
+        assert_eq!(read(&nobody, &archive.data.url("/public/x.nc")).await?, content());
+    }
+    assert!(archive.login.seen().is_empty());
     Ok(())
 }
 
@@ -142,7 +150,11 @@ async fn login_and_persist() -> Test {
     options.earthdata.netrc = Some(netrc);
     assert!(Access::new(options.clone())?.earthdata().login(Strategy::Netrc, false).await?.has_token);
     let e = Access::new(options.clone())?.earthdata().login(Strategy::Environment, false).await.expect_err("nothing there");
-    assert!(e.to_string().contains("EARTHDATA_TOKEN") && !e.to_string().contains("netrc"), "{e}");
+    assert!(["netrc", "interactive"].iter().all(|other| !e.to_string().contains(other)) && e.to_string().contains("EARTHDATA_TOKEN"), "{e}");
+    let mut elsewhere = archive.options();
+    elsewhere.earthdata.netrc = Some(folder.path().join("none"));
+    let e = Access::new(elsewhere)?.earthdata().login(Strategy::Netrc, false).await.expect_err("nothing there");
+    assert!(["EARTHDATA_TOKEN", "interactive"].iter().all(|other| !e.to_string().contains(other)) && e.to_string().contains("there is no"), "{e}");
     options.earthdata.token = Some(Secret::new("TOKEN-SECRET-given"));
     let e = Access::new(options)?.earthdata().login(Strategy::All, true).await.expect_err("a token is no password");
     assert!(e.kind() == Kind::Invalid && !format!("{e:?}").contains("TOKEN-SECRET"), "{e}");
@@ -257,6 +269,9 @@ async fn cookies_of_old_hosts_are_fetched_once() -> Test {
         let asked = archive.data.seen().len();
         assert_eq!(read(&access, &url).await?, content());
         assert_eq!(archive.data.seen().len(), asked + 1, "cookies are kept");
+        access.earthdata().logout(false).await?;
+        assert_eq!(read(&access, &url).await?, content());
+        assert_eq!(archive.login.count("/oauth/authorize"), before + 2, "but not longer than the login");
     }
     archive.assert_kept();
     Ok(())
@@ -324,5 +339,14 @@ async fn a_callers_own_credentials_stay() -> Test {
     let bearer = access.earthdata().bearer_for(&archive.data.url("/x")).await?.ok_or("no token")?;
     assert!(bearer.is_sensitive() && bearer.to_str()?.starts_with("Bearer TOKEN-SECRET"));
     assert!(access.earthdata().bearer_for(&archive.hostile.url("/x")).await?.is_none());
+    // What no header can hold is told, not left out.
+    let mut options = archive.options();
+    options.earthdata.token = Some(Secret::new("TOKEN-SECRET\n2"));
+    let broken = Access::new(options)?;
+    let url = archive.data.url("/bearer/x.nc");
+    for e in [read(&broken, &url).await.err(), broken.earthdata().bearer_for(&url).await.err()] {
+        let e = e.ok_or("sent without a token")?;
+        assert!(e.to_string().contains("`EARTHDATA_TOKEN` holds characters") && !format!("{e:?}").contains("TOKEN-SECRET"), "{e:?}");
+    }
     Ok(())
 }

@@ -161,6 +161,17 @@ async fn ranges_of_every_form_are_read() -> Test {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_empty_file_is_read() -> Test {
+    let server = serve(&Bytes::new(), vec![])?;
+    let (store, path) = access()?.object(&server.url_of(FILE)).await?;
+    for range in [None, Some(GetRange::Suffix(10)), Some(GetRange::Suffix(0))] {
+        let got = store.get_opts(&path, GetOptions { range: range.clone(), ..GetOptions::default() }).await.map_err(|e| format!("{range:?}: {e}"))?;
+        assert_eq!((got.meta.size, got.range.clone(), got.bytes().await?.len()), (0, 0..0, 0), "{range:?}");
+    }
+    Ok(())
+}
+
 /// A server that refuses HEAD still tells the size.
 #[tokio::test]
 async fn head_falls_back_to_a_range() -> Test {
@@ -266,6 +277,26 @@ async fn retry_after_is_waited_for_up_to_the_limit() -> Test {
     let asked = access()?;
     asked.read(&server.url_of(FILE)).await?;
     assert_eq!(asked.stats().waited, Duration::from_secs(2), "a day is not waited for");
+    Ok(())
+}
+
+/// What one request waits longer than its host asks for is no wait of the others.
+#[tokio::test]
+async fn a_request_waits_for_itself() -> Test {
+    let server = serve(&content(10), vec![Rule::nth("*", 1, Fault::Status { status: 429, retry_after: Some(0) })])?;
+    let http = HttpOptions { backoff: Duration::from_secs(50), ..HttpOptions::default() };
+    let access = Access::new(AccessOptions { http, ..AccessOptions::default() })?;
+    let (first, url) = (access.clone(), server.url_of(FILE));
+    let waiting = tokio::spawn(async move { first.read(&url).await.map(drop) });
+    while server.log().totals().requests == 0 {
+        tokio::task::yield_now().await;
+    }
+    // The first has its answer by the time that these have theirs.
+    for _ in 0..20 {
+        access.read(&server.url_of(FILE)).await?;
+    }
+    assert!(!waiting.is_finished(), "the others came when the first was through");
+    waiting.abort();
     Ok(())
 }
 

@@ -138,6 +138,22 @@ async fn other_versions_are_looked_for_at_the_files_own_address() -> Test {
     Ok(())
 }
 
+/// A file is looked for anew as soon as any of the redirects to it has ended.
+#[tokio::test]
+async fn the_first_of_several_redirects_counts_too() -> Test {
+    for (control, asked) in [("no-store", 3), ("max-age=0", 3), ("max-age=600", 1)] {
+        let signer = Signer::start(SIGNED)?;
+        let to = signer.url();
+        let front = Fake::start(move |_| Reply::redirect(302, &to).with("cache-control", control))?;
+        let access = Access::new(Default::default())?;
+        for n in 0..3 {
+            range(&access, &front.url("/latest.nc"), n * 100).await?;
+        }
+        assert_eq!((front.seen().len(), signer.requests(&mut (0, 0))), (asked, (asked, 3)), "{control}");
+    }
+    Ok(())
+}
+
 /// What fails in passing begins again at the file's own address: perhaps the store moved.
 #[tokio::test]
 async fn retries_begin_anew() -> Test {

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use cube_access::{Access, AccessOptions, Kind, earthdata::ContextOptions};
+use futures::TryStreamExt;
 
 use crate::support::{Archive, Fake, Reply, SECRETS, Seen, Test, at, content, everything, file, read};
 
@@ -29,6 +30,7 @@ impl Store {
             match seen.path() {
                 _ if is_refused => refuse(refusal, seen),
                 "/private-bucket/x.nc" => file(seen, &content()),
+                "/private-bucket" => page(seen),
                 _ => refuse((403, "AccessDenied"), seen),
             }
         })?;
@@ -54,6 +56,20 @@ fn session(seen: &Seen) -> String {
 fn refuse((status, code): (u16, &str), seen: &Seen) -> Reply {
     let body = format!("<Error><Code>{code}</Code><Message>No.</Message><Token-0>{}</Token-0></Error>", session(seen));
     Reply::bytes(status, "application/xml", body)
+}
+
+const KEYS: [&str; 5] = ["a.nc", "b.nc", "c.nc", "d.nc", "e.nc"];
+
+/// A part of the listing, two keys at most.
+fn page(seen: &Seen) -> Reply {
+    let after = seen.query("continuation-token").max(seen.query("start-after"));
+    let left: Vec<&str> = KEYS.into_iter().filter(|key| *key > after.as_str()).collect();
+    let object = |key: &&str| {
+        format!("<Contents><Key>{key}</Key><LastModified>2024-06-01T00:00:00.000Z</LastModified><ETag>e</ETag><Size>1</Size></Contents>")
+    };
+    let objects: String = left.iter().take(2).map(object).collect();
+    let next = left.get(1).filter(|_| left.len() > 2).map(|key| format!("<NextContinuationToken>{key}</NextContinuationToken>"));
+    Reply::bytes(200, "application/xml", format!("<ListBucketResult>{objects}{}</ListBucketResult>", next.unwrap_or_default()))
 }
 
 fn key_requests(archive: &Archive) -> usize {
@@ -107,6 +123,30 @@ async fn forbidden_objects_ask_for_keys_once_in_vain() -> Test {
         assert_eq!(e.kind(), Kind::Denied);
     }
     assert_eq!(key_requests(&archive), 2);
+    Ok(())
+}
+
+/// A listing whose second page is refused goes on behind its first.
+#[tokio::test]
+async fn listings_go_on() -> Test {
+    for refusal in REFUSALS {
+        let (archive, store) = (Archive::start()?, Store::start(refusal)?);
+        let access = Access::new(store.options(&archive))?;
+        let (bucket, _) = access.object(HREF).await?;
+        let mut listing = bucket.list(None);
+        let mut keys: Vec<String> = listing.try_next().await?.map(|object| object.location.into()).into_iter().collect();
+        store.refuse_known();
+        let rest: Vec<String> = listing.map_ok(|object| object.location.into()).try_collect().await.map_err(|e| format!("{refusal:?}: {e:?}"))?;
+        keys.extend(rest);
+        assert_eq!((keys.as_slice(), key_requests(&archive)), (&KEYS.map(str::to_owned)[..], 2), "{refusal:?}");
+        store.refuse_known();
+        assert_eq!((bucket.list_with_delimiter(None).await?.objects.len(), key_requests(&archive)), (5, 3), "{refusal:?}");
+        assert_eq!(bucket.list_with_offset(None, &"b.nc".into()).try_collect::<Vec<_>>().await?.len(), 3);
+        store.refuses_all.store(true, SeqCst);
+        let e = cube_access::Error::from_store(HREF, bucket.list(None).try_next().await.expect_err("refused"));
+        assert_eq!(e.kind(), Kind::Denied, "{refusal:?}: {e:?}");
+        archive.assert_kept();
+    }
     Ok(())
 }
 

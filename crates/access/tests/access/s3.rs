@@ -66,6 +66,20 @@ async fn faults_are_overcome_or_named() -> Test {
     Ok(())
 }
 
+/// Waits that the library below would panic of.
+#[tokio::test]
+async fn any_wait_will_do() -> Test {
+    let server = Server::builder().file("bucket/x.tif", "x").start()?;
+    for (backoff, max_wait) in [(0, 60_000), (0, 0), (40, 1)] {
+        server.faults().set(vec![Rule { count: Some(3), ..Rule::always("*", Fault::Status { status: 503, retry_after: None }) }]);
+        let s3 = S3Options { endpoint: Some(server.url()), allow_http: true, ..S3Options::default() };
+        let http = HttpOptions { backoff: Duration::from_millis(backoff), max_wait: Duration::from_millis(max_wait), ..HttpOptions::default() };
+        let access = Access::new(AccessOptions { s3, http, ..AccessOptions::default() })?;
+        assert_eq!(access.read("s3://bucket/x.tif").await.map_err(|e| format!("{backoff} {max_wait}: {e:?}"))?, "x");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_a_store_needs_is_plain() -> Test {
     let server = Server::builder().start()?;

@@ -38,6 +38,33 @@ async fn blobs_are_signed_once_for_each_container() -> Test {
     Ok(())
 }
 
+/// A signature that is refused before its end is renewed by the driver, for all its workers.
+#[tokio::test]
+async fn refused_signatures_are_made_anew() -> Test {
+    let good = Arc::new(AtomicUsize::new(1));
+    let (of_blobs, of_signer) = (Arc::clone(&good), Arc::clone(&good));
+    let blobs =
+        Fake::start(move |seen| if seen.query("sig") == of_blobs.load(SeqCst).to_string() { file(seen, &content()) } else { Reply::status(403) })?;
+    let signer = Fake::start(move |_| {
+        let ends = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+        Reply::json(200, &serde_json::json!({ "msft:expiry": ends.to_rfc3339(), "token": format!("sig={}", of_signer.load(SeqCst)) }))
+    })?;
+    let planetary =
+        PlanetaryOptions { service: signer.url("/token").parse().ok(), hosts: vec![(blobs.host(), "landsat".to_owned())], ..Default::default() };
+    let options = || AccessOptions { planetary: planetary.clone(), ..AccessOptions::default() };
+    let driver = Access::new(options())?;
+    let broker = driver.broker().await?;
+    let worker = Access::with_context(options(), driver.auth_context(&Default::default(), Some(&broker)).await?)?;
+    for generation in 1..=3 {
+        good.store(generation, SeqCst);
+        for access in [&worker, &driver] {
+            assert_eq!(read(access, &blobs.url("/c2/x.tif")).await.map_err(|e| format!("{generation}: {e:?}"))?, content());
+        }
+        assert_eq!(signer.seen().len(), generation);
+    }
+    Ok(())
+}
+
 fn copernicus(asked: &Arc<AtomicUsize>) -> impl Fn(&Seen) -> Reply + Send + Sync + 'static {
     let asked = Arc::clone(asked);
     move |seen| {

@@ -62,6 +62,11 @@ impl Accounts {
         }
     }
 
+    /// The same user, to whom nothing was given; what is given from now on is none of what was given before.
+    pub(super) fn emptied(&self) -> Self {
+        Self { serial: self.serial, ..Self::new(&self.user, &self.password) }
+    }
+
     /// Text that no other call gives and that nobody guesses by accident.
     fn fresh(&mut self, purpose: &str, length: usize) -> String {
         self.serial += 1;

@@ -111,7 +111,7 @@ impl World {
         self.set_plan(Plan::default());
         self.logs.values().for_each(|log| log.reset());
         let mut accounts = self.accounts();
-        *accounts = Accounts::new(&accounts.user, &accounts.password);
+        *accounts = accounts.emptied();
     }
 
     /// A plan as JSON, its `{hostile}` and the like filled in.

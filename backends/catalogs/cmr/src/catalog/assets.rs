@@ -45,11 +45,11 @@ fn ends_in(name: &str, end: &str) -> bool {
     !end.is_empty() && name.strip_suffix(end).is_some_and(|before| before.ends_with(separator) || end.starts_with(separator))
 }
 
+/// Without a title: records describe the file of one granule ("Download …"), not the band.
 fn asset(file: &File<'_>, all: &[File<'_>], grid: Option<&SourceGrid>, has_sidecars: bool) -> Asset {
     let href = file.place.url.url.to_string();
     Asset {
         grid: grid.filter(|_| ends_with(file.name, &RASTERS)).cloned(),
-        title: file.place.url.description.as_deref().map(str::to_owned),
         media_type: file.media_type().map(std::borrow::Cow::into_owned),
         size: file.size(),
         checksum: file.checksum().and_then(|c| c.to_multihash()),

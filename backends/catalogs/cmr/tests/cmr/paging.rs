@@ -241,10 +241,47 @@ async fn a_limit_ends_the_search() {
     let before = server.count();
     assert_eq!(ids(&server.cmr(10).granules(&query().limit(3)).expect("a query")).await.expect("ids"), all_ids(3));
     assert_eq!(server.calls()[before].page_size(), 3);
+    let eager = server.cmr(10).granules(&query().limit(3)).expect("a query");
+    assert_eq!(ids(&eager.small_first(0)).await.expect("ids"), all_ids(3), "a page has one record at least");
     let even = server.cmr(10).granules(&query().limit(4)).expect("a query");
     let even = even.filter_records(|r| Ok(r.meta()?.concept_id.trim_end_matches("-P").ends_with(['0', '2', '4', '6', '8'])));
     assert_eq!(ids(&even).await.expect("ids"), ["G0-P", "G2-P", "G4-P", "G6-P"]);
     assert!(!even.is_exact().await.expect("known"));
+}
+
+/// CMR takes no search-after header of a search that names no collection, and gives 10,000 granules of it.
+#[tokio::test]
+async fn granules_of_all_collections_are_paged_by_offset() {
+    for (n, comes_whole) in [(0, true), (25, true), (2_000, true), (10_000, true), (10_001, false)] {
+        let all = archive(n);
+        let server = Server::start(move |call, _| {
+            let number = |name: &str| call.all(name).first().and_then(|text| text.parse::<usize>().ok());
+            let (offset, size) = (number("offset").unwrap_or(0), call.page_size());
+            if call.header("cmr-search-after").is_some() || offset + size > 10_000 {
+                return Answer::new(400, r#"{"errors":["not across all collections"]}"#);
+            }
+            let page = Answer::page(all.len(), &all[offset.min(all.len())..(offset + size).min(all.len())]);
+            page.with("CMR-Search-After", format!("[{size}]"))
+        })
+        .await;
+        let results = server.cmr(700).granules(&GranuleQuery::new().temporal("2024")).expect("a query");
+        let came: Result<Vec<Record<Granules>>, (usize, Error)> = {
+            let mut items = std::pin::pin!(results.items());
+            let mut came = Vec::new();
+            loop {
+                match items.try_next().await {
+                    Ok(Some(item)) => came.push(item),
+                    Ok(None) => break Ok(came),
+                    Err(e) => break Err((came.len(), e)),
+                }
+            }
+        };
+        match came {
+            Ok(items) => assert!(comes_whole && items.len() == n, "{n}: {} came", items.len()),
+            Err((10_000, e @ Error::TooMany { hits, .. })) if !comes_whole => assert!(hits == n as u64 && e.hint().is_some()),
+            Err((came, e)) => assert!(comes_whole, "{n}: {e} after {came}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -138,6 +138,9 @@ const COLLECTION_ORDERS: &[&str] = &[
     "create_data_date",
 ];
 
+/// Granules of all collections that can be paged through.
+const MOST_OF_EVERYTHING: usize = 10_000;
+
 /// What narrows a granule search to some collections.
 const NARROWING: &[&str] = &[
     "concept_id",
@@ -200,6 +203,13 @@ pub(super) fn problems(params: &Params, granules: bool, search_after: Option<&st
         }
         if search_after.is_some() {
             problems.push(format!("The CMR does not allow querying across granules in all collections when using search-after. {advice}"));
+        }
+        let number = |name: &str| params.one(name).and_then(|text| text.parse::<usize>().ok());
+        let size = number("page_size").unwrap_or(10);
+        let depth = number("offset").map_or_else(|| number("page_num").unwrap_or(1) * size, |offset| offset + size);
+        if depth > MOST_OF_EVERYTHING {
+            problems
+                .push(format!("The paging depth (page_num * page_size) or offset of [{depth}] exceeds the limit of {MOST_OF_EVERYTHING}. {advice}"));
         }
     }
     problems

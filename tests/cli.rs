@@ -33,6 +33,10 @@ fn every_command_has_help_with_examples() {
     let help = anywhere(&["--help"]).exits(0);
     for command in COMMANDS {
         assert!(help.out.contains(command), "{command}");
+        // Where nobody says how wide the terminal is, it is taken for 100 columns: a command that is cut in two cannot be pasted.
+        let examples = anywhere(&[command, "--help"]).out;
+        let cut = examples.lines().skip_while(|l| *l != "Examples:").find(|l| l.starts_with("  -"));
+        assert_eq!(cut, None, "{command}");
         let help = anywhere(&[command, "--help"]).exits(0);
         assert!(help.out.contains("Examples:") && help.out.contains(&format!("cube {command} ")), "{}", help.out);
     }
@@ -116,9 +120,11 @@ fn what_the_source_lacks_is_named() {
     let url = world.server.url();
     let source = |collection: &str| format!("backend = 'stac'\nurl = '{url}/stac'\ncollections = ['{collection}']");
     let create = |changes: &[(&str, &str)]| world.run(&["create", text(&world.path("cube")), "--spec", text(&world.spec(changes))]);
-    let unknown = create(&[("source", &source("nothing"))]);
-    assert!(unknown.code == 1 || unknown.code == 2, "{unknown:?}");
-    unknown.says(&["nothing", "scenes", "hint:"]);
+    create(&[("source", &source("nothing"))]).exits(2).says(&["nothing", "scenes", "hint:"]);
+    world.run(&["describe", "nothing", "--stac", &format!("{url}/stac")]).exits(2).says(&["nothing", "scenes", "hint:"]);
+    let index = ["index", "--roi", "10.8,46.9,10.9,47", "--out", "index.json", "--spec"];
+    let spec = world.spec(&[("source", &source("nothing"))]);
+    world.run(&[&index[..], &[text(&spec)]].concat()).exits(2).says(&["nothing", "scenes", "hint:"]);
     create(&[("bands.purple", "")]).exits(2).says(&["purple", "red", "hint:"]);
     assert!(!world.path("cube").exists());
 }
@@ -212,6 +218,47 @@ fn all_mistakes_of_a_query_are_told_at_once() {
     anywhere(&["search", "--cmr", "HLSL30", "--toi", "2024"]).exits(2).says(&["HLSL30", "--cmr"]);
     anywhere(&["virtualize", "--toi", "2024", "--out", "x", "a.nc"]).exits(2).says(&["--cmr", "hint:"]);
     anywhere(&["auth", "s3"]).exits(2).says(&["--provider"]);
+}
+
+/// Nobody listens there: what is refused is refused before anybody is asked.
+#[test]
+fn a_page_of_more_than_a_service_gives_is_refused() {
+    let asked = ["--cmr", "http://127.0.0.1:1", "-c", "X", "--page-size", "2001"];
+    for command in ["search", "collections"] {
+        anywhere(&[&[command][..], &asked].concat()).exits(2).says(&["--page-size 2001", "give 1 to 2000"]);
+        anywhere(&[command, "--help"]).exits(0).says(&["2000 of CMR", "10000 of STAC"]);
+    }
+    anywhere(&["search", "--stac", "absent.json", "--page-size", "10001"]).exits(2).says(&["10001", "10000"]);
+}
+
+#[test]
+fn commands_that_read_the_source_are_told_how() {
+    for command in ["create", "load", "plan"] {
+        anywhere(&[command, "--help"]).exits(0).says(&["--access", "--provider", "--credentials-endpoint"]);
+    }
+    anywhere(&["inspect", "--help"]).exits(0).says(&["--provider", "--credentials-endpoint"]);
+}
+
+#[test]
+fn granules_that_cannot_be_read_are_named_once() {
+    let world = World::new();
+    for name in ["a.nc", "b.nc"] {
+        std::fs::write(world.path(name), "no granule").unwrap();
+    }
+    let url = world.server.url();
+    let (c, d) = (format!("{url}/c.nc"), format!("{url}/d.nc"));
+    let said = world.run(&["virtualize", "a.nc", "b.nc", &c, &d, "--out", "v"]).exits(1);
+    for name in ["/a.nc`", "/b.nc`", "/c.nc`", "/d.nc`"] {
+        assert_eq!(said.err.matches(name).count(), 1, "{name} in:\n{}", said.err);
+    }
+}
+
+#[test]
+fn one_wrong_name_among_collections_is_told() {
+    let world = World::new();
+    let api = format!("{}/stac", world.server.url());
+    let found = world.run(&["search", "--stac", &api, "-c", "scenes,scnes"]).exits(0).says(&["4 records", "no collection `scnes`", "hint:"]);
+    assert!(!found.err.contains("no collection `scenes`"), "{}", found.err);
 }
 
 #[test]

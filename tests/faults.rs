@@ -1,4 +1,6 @@
-//! Servers that fail: right pixels or a named failure, never wrong pixels and never nodata instead.
+//! Servers that fail, and cubes that are damaged: right pixels or a named failure, never wrong pixels and never nodata instead.
+
+use std::path::{Path, PathBuf};
 
 use cube_testkit::server::{Fault, Rule};
 
@@ -61,4 +63,121 @@ fn a_catalogue_that_fails_is_an_error_and_no_empty_answer() {
     assert!(failed.err.contains("hint:") && failed.err.contains("127.0.0.1"), "{}", failed.err);
     world.server.faults().set(Vec::new());
     world.load(&path, &[]).exits(0);
+}
+
+/// The largest file below a folder whose name a filter lets through.
+fn largest(folder: &Path, wanted: impl Fn(&Path) -> bool) -> PathBuf {
+    let (mut folders, mut files) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.retain(|f| wanted(f));
+    files.into_iter().max_by_key(|f| std::fs::metadata(f).unwrap().len()).unwrap()
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|n| n.to_str()).unwrap()
+}
+
+fn assert_true(world: &World, path: &Path) {
+    let cube = open(path);
+    for band in ["red", "nir"] {
+        let pixels = read(&cube, band, DAYS[0]);
+        for (row, col) in [(30, 30), (150, 120), (199, 239)] {
+            assert_eq!(pixels[row * 240 + col], world.truth(band, DAYS[0], row, col));
+        }
+    }
+}
+
+/// A chunk that is gone, empty, cut short, or changed in one bit: named with its file, and filled again on request.
+#[test]
+fn a_damaged_chunk_is_named_and_filled_again() {
+    let damage: [fn(&Path, Vec<u8>); 4] = [
+        |file, _| std::fs::remove_file(file).unwrap(),
+        |file, _| std::fs::write(file, b"").unwrap(),
+        |file, bytes| std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap(),
+        |file, mut bytes| {
+            // The head of what blosc has compressed.
+            bytes[0] ^= 0x40;
+            std::fs::write(file, bytes).unwrap();
+        },
+    ];
+    for store in ["cube", "cube.zarr"] {
+        let world = World::new();
+        let path = world.path(store);
+        world.load(&path, &[]).exits(0);
+        for (n, damage) in damage.iter().enumerate() {
+            let is_pixels = |p: &Path| text(p).contains("/chunks/") || text(p).contains("/red/c/");
+            let file = largest(&path, is_pixels);
+            damage(&file, std::fs::read(&file).unwrap());
+            let of_cube = file.strip_prefix(&path).unwrap();
+            let (gone, plain) = (n == 0, store == "cube.zarr");
+            let said = world.run(&["status", text(&path), "--check"]).exits(1).says(&["1 problem", "hint:", "--rewrite"]);
+            assert!((gone && plain) || said.out.contains(text(of_cube)), "{}: {}", of_cube.display(), said.out);
+            world.load(&path, &[]).exits(0).says(&["nothing to do"]);
+            world.load(&path, &["--rewrite"]).exits(0).says(&["chunks written"]);
+            world.run(&["status", text(&path), "--check"]).exits(0).says(&["all well"]);
+            assert_true(&world, &path);
+            // What was there before belongs to nothing now.
+            world.run(&["gc", text(&path), "--older-than", "0s"]).exits(0);
+        }
+    }
+}
+
+/// Files of the repository: the error names them, says that nothing was changed, and what it advises works.
+#[test]
+fn a_damaged_repository_is_named_and_goes_back_by_one_commit() {
+    let world = World::new();
+    let path = world.path("cube");
+    world.load(&path, &[]).exits(0);
+    let overwritten = |path: &Path| {
+        let mut all: Vec<PathBuf> = std::fs::read_dir(path.join("overwritten")).unwrap().map(|e| e.unwrap().path()).collect();
+        all.sort();
+        all[0].clone()
+    };
+    let snapshot = largest(&path.join("snapshots"), |_| true);
+    for damaged in [path.join("repo"), snapshot] {
+        let whole = std::fs::read(&damaged).unwrap();
+        for bytes in [None, Some(&whole[..0]), Some(&whole[..whole.len() / 2])] {
+            match bytes {
+                None => std::fs::remove_file(&damaged).unwrap(),
+                Some(bytes) => std::fs::write(&damaged, bytes).unwrap(),
+            }
+            for command in [&["status", text(&path), "--check"][..], &["gc", text(&path)], &["preview", text(&path), "--out", "x.png"]] {
+                let said = world.run(command).exits(1).says(&["damaged", "hint:", "nothing was changed", "overwritten"]);
+                assert!(said.err.contains(name(&damaged)), "{}", said.err);
+            }
+            world.load(&path, &[]).exits(1).says(&[name(&damaged), "nothing was changed"]);
+        }
+        std::fs::write(&damaged, &whole).unwrap();
+        world.run(&["status", text(&path), "--check"]).exits(0);
+    }
+    std::fs::write(path.join("repo"), b"").unwrap();
+    std::fs::copy(overwritten(&path), path.join("repo")).unwrap();
+    world.load(&path, &[]).exits(0);
+    world.run(&["status", text(&path), "--check"]).exits(0).says(&["all well"]);
+    assert_true(&world, &path);
+}
+
+#[test]
+fn a_damaged_manifest_is_named_by_the_check() {
+    let world = World::new();
+    let path = world.path("cube");
+    world.load(&path, &[]).exits(0);
+    let manifest = largest(&path.join("manifests"), |_| true);
+    let whole = std::fs::read(&manifest).unwrap();
+    for bytes in [None, Some(&whole[..0]), Some(&whole[..whole.len() / 2])] {
+        match bytes {
+            None => std::fs::remove_file(&manifest).unwrap(),
+            Some(bytes) => std::fs::write(&manifest, bytes).unwrap(),
+        }
+        world.run(&["status", text(&path)]).exits(1).says(&["hint:", "--check"]);
+        world.run(&["status", text(&path), "--check"]).exits(1).says(&[&format!("manifests/{}", name(&manifest)), "hint:", "from a copy"]);
+        world.run(&["gc", text(&path)]).exits(1).says(&["hint:", "--check"]);
+    }
+    std::fs::write(&manifest, &whole).unwrap();
+    world.run(&["status", text(&path), "--check"]).exits(0).says(&["all well"]);
 }

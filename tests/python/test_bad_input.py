@@ -308,3 +308,45 @@ def test_hints_are_not_in_json_output(cube, loaded):
     """`--json` gives one JSON value on stdout, whatever is said on stderr."""
     json.loads(cube.run("status", loaded, "--json").stdout)
     json.loads(cube.run("plan", loaded, "--roi", box(samples.EXTENT), "--roi-crs", samples.CRS, *samples.TOI, "--json").stdout)
+
+
+def test_native_pixels_that_have_no_place_are_refused(cube, tmp_path):
+    """A CRS that does not say where it is used: its group would be as large as the earth, or cut somewhere."""
+    import numpy as np
+    import rasterio
+    from affine import Affine
+
+    pixels = np.arange(60 * 50, dtype="uint16").reshape(60, 50)
+    crs = "+proj=utm +zone=52 +ellps=GRS80 +units=m +no_defs"
+    (tmp_path / "scenes").mkdir()
+    with rasterio.open(
+        tmp_path / "scenes/korea.tif", "w", driver="GTiff", width=50, height=60, count=1, dtype="uint16", crs=crs, transform=Affine(1000, 0, 300000, 0, -1000, 4_100_000)
+    ) as file:
+        file.write(pixels, 1)
+    cube.run("index", tmp_path / "scenes", "--out", tmp_path / "items.json")
+    spec = {"source": {"backend": "stac", "url": str(tmp_path / "items.json")}, "grid": {"crs": "native"}, "time": {"step": "none"}, "bands": {"korea": {}}}
+    arguments = ["--roi=126,36,128,38"]
+    refused(cube, "load", tmp_path / "cube", "--spec", write_spec(tmp_path / "s.toml", spec), *arguments, names=["area of use", "extent"])
+    spec["grid"]["extent"] = [126.0, 36.0, 128.0, 38.0]
+    cube.run("load", tmp_path / "with-extent", "--spec", write_spec(tmp_path / "s.toml", spec), *arguments)
+    import icechunk
+    import xarray as xr
+
+    repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(tmp_path / "with-extent")))
+    tree = xr.open_datatree(repository.readonly_session("main").store, engine="zarr", consolidated=False, mask_and_scale=False)
+    (group,) = [node for node in tree.subtree if "korea" in node.data_vars]
+    part = group.to_dataset().sel(x=slice(300_000, 350_000), y=slice(4_100_000, 4_040_000))
+    np.testing.assert_array_equal(part.korea.values, pixels)
+
+
+@pytest.mark.parametrize("crs, shape", [("EPSG:4326", (180, 360)), ("EPSG:6933", None)])
+def test_a_grid_without_an_extent_ends_where_the_earth_does(cube, archive, tmp_path, crs, shape):
+    made = tables(archive)
+    made["grid"] = {"crs": crs, "resolution": 1.0 if shape else 100_000.0}
+    cube.run("create", tmp_path / "cube", "--spec", write_spec(tmp_path / "s.toml", made))
+    status = cube.json("status", tmp_path / "cube")
+    group = status["groups"][0]
+    if shape:
+        assert (group["shape"], group["extent"]) == (list(shape), [-180.0, -90.0, 180.0, 90.0])
+    else:
+        assert group["extent"][0] <= -17_367_530.0 and group["extent"][2] >= 17_367_530.0

@@ -20,7 +20,7 @@ from support import granules as gr
 from support.corpus import corpus
 from support.earthdata import Earthdata, assert_no_leak, find_secrets, granule_of, html_200, rule, status
 from support.opening import open_zarr
-from support.programs import DONE, Program
+from support.programs import DONE, USAGE, Program
 from support.specs import write_spec
 from support.terminal import converse
 
@@ -100,6 +100,19 @@ def test_a_page_that_ran_out_of_time_is_asked_for_again(client, nasa, header):
     expected = all_names(nasa, "ATL08")
     nasa.plan(pages=[{"first": 2, "items": 7, "timed_out": header}])
     assert names(client, "-c", "ATL08", "--page-size", 50) == expected
+
+
+@pytest.mark.parametrize("pattern, collections", [("HLSS*", ["HLSS30"]), ("HLSS3?", ["HLSS30"]), ("HLS?30.v2.0", ["HLSS30", "HLSL30"])])
+def test_collections_by_pattern(client, nasa, pattern, collections):
+    assert sorted(names(client, "-c", pattern)) == sorted(name for collection in collections for name in all_names(nasa, collection))
+
+
+def test_granules_of_all_collections(client):
+    """CMR pages such a search by number only."""
+    found = client.run("search", "--cmr", "--toi", "2024-06-08", "--page-size", 2, "--format", "items")
+    everything = [json.loads(line)["id"] for line in found.stdout.splitlines()]
+    assert len(everything) == len(set(everything)) > 4 and "10,000" in found.stderr
+    assert client.json("search", "--cmr", "--toi", "2024-06-08", "--count")["count"] == len(everything)
 
 
 def test_results_that_stay_incomplete_are_an_error(client, nasa):
@@ -200,6 +213,25 @@ def test_load_from_hls(client, nasa, tmp_path):
     before = nasa.counts()
     client.run("load", tmp_path / "cube", "--roi", VALLEY, "--toi", "2024-06")
     assert nasa.counts() == before, "a second load asks nobody"
+
+
+def test_a_source_that_names_no_cmr_is_the_one_of_the_environment(client, nasa, tmp_path):
+    """As searches have it. A source that names one is read from there."""
+    spec = {"source": {"backend": "cmr", "collections": ["HLSS30.v2.0"]}, "grid": {"crs": "EPSG:32632", "resolution": 300.0}, "bands": {"B04": {}}}
+    spec["grid"]["extent"] = [690000.0, 4980000.0, 900000.0, 5210000.0]
+    path = write_spec(tmp_path / "cube.toml", spec)
+    client.run("create", tmp_path / "cube", "--spec", path)
+    client.run("load", tmp_path / "cube", "--roi", VALLEY, "--toi", "2024-06-03")
+    client.run("index", "--spec", path, "--roi", VALLEY, "--toi", "2024-06", "--out", tmp_path / "index.ndjson")
+    assert (tmp_path / "index.ndjson").read_text().count("HLS.S30") > 0
+    for command in (["create", tmp_path / "none"], ["index", "--roi", VALLEY, "--out", tmp_path / "none.json"]):
+        spec["source"]["collections"] = ["HLSS3O.v2.0"]
+        unknown = client.run(*command, "--spec", write_spec(tmp_path / "none.toml", spec), exit_code=USAGE)
+        assert "HLSS30" in unknown.stderr, unknown.stderr
+    assert not (tmp_path / "none.json").exists()
+    nowhere = client.with_environment(CUBE_CMR_URL="http://127.0.0.1:1", CUBE_HTTP_RETRIES="0")
+    spec["source"] |= {"url": nasa.urls["cmr"], "collections": ["HLSS30.v2.0"]}
+    nowhere.run("create", tmp_path / "named", "--spec", write_spec(tmp_path / "named.toml", spec))
 
 
 def test_a_token_of_the_environment_needs_no_login(without_login, nasa, tmp_path):
@@ -379,6 +411,21 @@ def test_an_unknown_bucket_is_told_what_to_give(client, nasa):
     assert "--provider" in failed.stderr and "POCLOUD" in failed.stderr, failed.stderr
 
 
+def test_what_a_search_found_is_a_source(client, nasa, tmp_path):
+    """HLS names its collection by title alone; items name it as the query does."""
+    found = tmp_path / "found.parquet"
+    client.run("search", "--cmr", "-c", "HLSS30.v2.0", "--toi", "2024-06", "--out", found)
+    (one,) = client.json("search", "--cmr", "-c", "HLSS30.v2.0", "--toi", "2024-06", "--limit", 1)
+    assert one["collection"] == "HLSS30.v2.0"
+    load(client, nasa, tmp_path, source={"backend": "stac", "url": str(found)})
+    assert_hls_pixels(nasa, tmp_path / "cube")
+
+
+def test_bands_are_not_called_by_one_file(client, nasa, tmp_path):
+    load(client, nasa, tmp_path)
+    assert "long_name" not in open_zarr(tmp_path / "cube").B04.attrs
+
+
 # Grids in netCDF
 
 
@@ -404,7 +451,7 @@ def test_load_from_netcdf(client, nasa, tmp_path):
     client.run("load", tmp_path / "cube", "--spec", grid_spec(nasa, tmp_path), "--roi", "9.95,39.95,13.95,41.95", "--toi", "2024-01-03/2024-01-07")
     ds = open_zarr(tmp_path / "cube")
     np.testing.assert_array_equal(ds.sst.values, truth(nasa, range(2, 7)))
-    assert ds.sst.attrs["scale_factor"] == 0.01
+    assert ds.sst.attrs["scale_factor"] == 0.01 and ds.sst.attrs["units"] == "kelvin"
     assert_no_leak(nasa)
 
 
@@ -428,6 +475,27 @@ def test_eight_processes_ask_for_one_token_and_one_set_of_keys(client, nasa, s3,
     for number in (0, 7):
         np.testing.assert_array_equal(open_zarr(tmp_path / f"cube{number}").sst.values, truth(nasa, range(DAYS)))
     assert_no_leak(nasa)
+
+
+@pytest.mark.parametrize("ways", [("direct", "indirect"), ("indirect", "direct")])
+def test_a_cube_that_moves_takes_the_way_that_is_open(client, nasa, s3, tmp_path, ways):
+    """What a cube remembers of a file is all its addresses, not the one that was read first."""
+    put_into_bucket(nasa, s3)
+    spec = grid_spec(nasa, tmp_path)
+    spec.write_text(spec.read_text() + '[bands.flag]\nasset = "data#flag"\n')
+    keys = f"{BUCKET}={nasa.urls['podaac']}/s3credentials"
+    places = {
+        "direct": client.with_environment(AWS_ENDPOINT_URL=s3.endpoint, AWS_ALLOW_HTTP="true", AWS_REGION="us-east-1", CUBE_S3_CREDENTIALS=keys),
+        "indirect": client,
+    }
+    for band, way in zip(["sst", "flag"], ways, strict=True):
+        nasa.reset()
+        arguments = ["--roi", "9.95,39.95,13.95,41.95", "--toi", "2024-01-01/2024-01-03", "--bands", band, "--access", way]
+        places[way].run("load", tmp_path / "cube", "--spec", spec, *arguments)
+        assert (nasa.counts()["presigned_requests"]["requests"] == 0) == (way == "direct")
+    ds = open_zarr(tmp_path / "cube")
+    np.testing.assert_array_equal(ds.sst.values, truth(nasa, range(3)))
+    assert (ds.flag.values == np.arange(3)[:, None, None]).all()
 
 
 def put_into_bucket(nasa: Earthdata, s3) -> None:

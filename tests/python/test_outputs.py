@@ -22,7 +22,7 @@ from shapely.geometry import box as rectangle
 from support import samples
 from support import scenes as sc
 from support.opening import assert_same_contents, contents, open_zarr
-from support.specs import box
+from support.specs import box, write_spec
 
 # On pixel edges of the grid, and not on edges of chunks.
 PLACE = (643000.0, 5195000.0, 646400.0, 5198200.0)
@@ -79,6 +79,36 @@ def test_tile_as_tiff(cube, spec, whole, tmp_path):
         assert tuple(tile.bounds) == PLACE
         assert tile.nodata == 0
         np.testing.assert_array_equal(tile.read(1), expected.values)
+
+
+@pytest.mark.parametrize("bands, order", [([], ["red", "nir"]), (["--bands", "nir,red"], ["nir", "red"])])
+def test_bands_of_a_tile_come_as_declared_or_as_asked_for(cube, spec, tmp_path, bands, order):
+    cube.run("load", tmp_path / "cube", "--spec", spec, "--roi", box(PLACE), "--roi-crs", samples.CRS, "--toi", DAY, *bands, "--out", tmp_path / "tile.tif")
+    with rasterio.open(tmp_path / "tile.tif") as tile:
+        assert list(tile.descriptions) == order
+    assert [band["name"] for band in cube.json("status", tmp_path / "cube")["groups"][0]["bands"]] == ["red", "nir"]
+
+
+def test_units_and_names_of_rasters_are_kept(cube, tmp_path):
+    path = tmp_path / "scenes" / "t.tif"
+    path.parent.mkdir()
+    with rasterio.open(path, "w", driver="GTiff", width=8, height=8, count=1, dtype="int16", crs="EPSG:32632", transform=rasterio.Affine(10, 0, 6e5, 0, -10, 5e6)) as file:
+        file.write(np.ones((1, 8, 8), "int16"))
+        file.units, file.descriptions = ("°C",), ("temperature & more",)
+    cube.run("index", path.parent, "--out", tmp_path / "items.json")
+    grid = {"crs": "EPSG:32632", "resolution": 10.0, "extent": [6e5, 5e6 - 80, 6e5 + 80, 5e6]}
+    made = {"source": {"backend": "stac", "url": str(tmp_path / "items.json")}, "grid": grid, "time": {"step": "none"}, "bands": {"t": {}}}
+    cube.run("load", tmp_path / "cube", "--spec", write_spec(tmp_path / "s.toml", made), "--roi", "6e5,4999920,600080,5e6", "--roi-crs", "EPSG:32632")
+    attributes = open_zarr(tmp_path / "cube").t.attrs
+    assert (attributes["units"], attributes["long_name"]) == ("°C", "temperature & more")
+
+
+def test_a_region_that_reaches_beyond_the_cube_is_told(cube, spec, tmp_path):
+    west, south, east, north = samples.EXTENT
+    beyond = box((west, south, east + (east - west) / 2, north))
+    said = cube.run("load", tmp_path / "cube", "--spec", spec, "--roi", beyond, "--roi-crs", samples.CRS, "--toi", DAY).stderr
+    assert "33 % of the region lies beyond" in said, said
+    assert "beyond" not in cube.run("plan", tmp_path / "cube", *samples.ROI, "--toi", DAY).stderr
 
 
 def test_tile_clipped_to_a_polygon(cube, spec, whole, tmp_path):

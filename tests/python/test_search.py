@@ -386,8 +386,20 @@ def test_a_collection_that_is_not_there_is_told(client, nasa):
         silent = client.run("search", "--cmr", "-c", "HLSS3O", "--format", form)
         assert silent.stdout == "" and "nothing was found" in silent.stderr and "HLSS30" in silent.stderr, silent.stderr
     assert "HLSS30" in client.run("search", "--cmr", "-c", "HLSS3O", "--count").stderr
+    # Of several, one that is misspelt is told although the others have granules.
+    told = client.run("search", "--cmr", "-c", "HLSS30.v2.0,HLSL3O.v2.0")
+    assert told.stdout and "HLSL3O" in told.stderr and "no collection `HLSS30" not in told.stderr, told.stderr
     of_stac = client.run("search", "--stac", f"{nasa.urls['cmr']}/stac/LPCLOUD", "-c", "HLSS30.v2.0")
     assert "nothing was found" in of_stac.stderr and "HLSS30_2.0" in of_stac.stderr, of_stac.stderr
+
+
+def test_names_of_cmr_stac_are_known_to_cmr(client, tmp_path):
+    names = ids(items(client, "--cmr", "-c", "HLSS30.v2.0"))
+    assert len(names) == 12 and ids(items(client, "--cmr", "-c", "HLSS30_2.0")) == names
+    assert client.json("search", "--cmr", "-c", "HLSS30_2.0", "--count")["count"] == 12
+    query = tmp_path / "query.json"
+    query.write_text(json.dumps({"type": "granules", "collections": ["HLSS30_2.0"]}))
+    assert ids(items(client, "--cmr", "--query", query)) == names
 
 
 # Other sources of items
@@ -407,6 +419,23 @@ def test_files_of_items_are_searched_alike(cube, api, tmp_path):
     assert ids(items(cube, "--stac", everything, "--roi", triangle)) == ids(items(cube, "--stac", api, "--roi", triangle))
     one = items(cube, "--stac", everything, "--id", wanted[0])
     assert ids(one) == [wanted[0]]
+
+
+def test_what_results_do_not_say_is_told(cube, demo_archive, tmp_path):
+    """Names that no result has, and items that a time leaves out because they state none."""
+    for form in ("csv", "geojson"):
+        told = cube.run("search", "--stac", demo_archive / "items.json", "--format", form, "--fields", "id,eo:cloud_cover,eo:clod_cover").stderr
+        assert "`eo:clod_cover`" in told and "did you mean `eo:cloud_cover`?" in told and told.count("no result has") == 1, told
+    item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "geometry": None, "links": [], "assets": {}}
+    every = [{**item, "id": f"i{day}", "properties": {"datetime": day and f"2024-06-{day:02}T10:00:00Z"}} for day in (None, 1, 2, None)]
+    every[3]["id"] = "another"
+    file, index = tmp_path / "items.json", tmp_path / "items.parquet"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": every}))
+    cube.run("search", "--stac", file, "--out", index)
+    for source in (file, index):
+        found = cube.run("search", "--stac", source, "--toi", "2024-06-02", "--format", "items")
+        assert "2 items state no time" in found.stderr and [json.loads(line)["id"] for line in found.stdout.splitlines()] == ["i2"], found
+        assert "no time" not in cube.run("search", "--stac", source, "--format", "items").stderr
 
 
 def test_results_are_sources(client, tmp_path):
@@ -447,11 +476,14 @@ def test_a_collection_is_described(client, api):
     unknown = client.run("describe", "sentinel-2-l2a", exit_code=USAGE)
     assert "cmr" in unknown.stderr.lower() and "--stac" in unknown.stderr
     assert client.json("describe", "sentinel-2-l2a", "--stac", api)["granules"] == 12
-    unknown = client.run("describe", "HLSS3O", "--cmr", exit_code=None)
-    assert "--stac" not in unknown.stderr
-    assert unknown.returncode in (FAILED, USAGE) and "HLSS30" in unknown.stderr
-    unknown = client.run("describe", "sentinel-3", "--stac", api, exit_code=None)
-    assert unknown.returncode in (FAILED, USAGE) and "sentinel-2-l2a" in unknown.stderr
+    unknown = client.run("describe", "HLSS3O", "--cmr", exit_code=USAGE)
+    assert "--stac" not in unknown.stderr and "HLSS30" in unknown.stderr
+    unknown = client.run("describe", "sentinel-3", "--stac", api, exit_code=USAGE)
+    assert "sentinel-2-l2a" in unknown.stderr
+    # Addresses of services and of pages are no files.
+    told = client.run("describe", "MUR-JPL-L4-GLOB-v4.1").stdout
+    files, links = told.split(" files of ")[0].splitlines()[-1], told.splitlines()[-1]
+    assert files == "3" and links == "links: s3_credentials, service", told
 
 
 # Conversion

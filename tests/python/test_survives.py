@@ -149,8 +149,7 @@ def test_four_processes_on_s3(cube, archive, s3, tmp_path):
     cube.run(*load(tmp_path / "whole", spec))
     on_s3 = cube.with_environment(**s3.environment())
     path = f"s3://{s3.bucket}/shared"
-    on_s3.run("create", path, "--spec", spec)
-    run_at_once(on_s3, path)
+    run_at_once(on_s3, path, "--spec", spec)
     assert_same_contents(contents(path, s3), contents(tmp_path / "whole"))
 
 

@@ -23,6 +23,12 @@ pub struct ByteSource {
 pub trait Sources: Debug + Send + Sync {
     /// The file behind an href.
     async fn source(&self, href: &str) -> Result<ByteSource>;
+
+    /// The asset at the address that is best from here, of those that it has; its sidecar lies beside it. What is kept of an asset says all addresses:
+    /// another run may be somewhere else.
+    async fn addressed(&self, asset: &Asset) -> Result<Asset> {
+        Ok(asset.clone())
+    }
 }
 
 /// Understands one file format.
@@ -104,6 +110,12 @@ pub trait Image: Debug + Send + Sync {
     /// Scale and offset of a band, where the file states them.
     fn scaling(&self, band: usize) -> Option<(f64, f64)>;
 
+    /// What a band is called and measured in, where the file says so.
+    fn label(&self, band: usize) -> Label {
+        let _ = band;
+        Label::default()
+    }
+
     /// The grids: full resolution first, then overviews, finest first. North-up or not, as stored.
     fn levels(&self) -> &[GeoBox];
 
@@ -129,6 +141,15 @@ pub trait Image: Debug + Send + Sync {
 
     /// Where its bytes come from.
     fn source(&self) -> &ByteSource;
+}
+
+/// What the numbers of a band are, in words of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Label {
+    /// Unit of the scaled values, as UDUNITS writes it or the file does.
+    pub unit: Option<String>,
+    /// A name for people (CF `long_name`, a description in TIFF).
+    pub long_name: Option<String>,
 }
 
 /// The smallest separately encoded part of an image.

@@ -22,6 +22,6 @@ pub mod testing;
 pub use answer::{AdmittedPages, answer};
 pub use catalog::{Catalog, CatalogExt, PatchQuery, PatchStream};
 pub use error::{Error, Kind, Result};
-pub use format::{Block, ByteSource, Format, Image, Place, Sources};
+pub use format::{Block, ByteSource, Format, Image, Label, Place, Sources};
 pub use patch_store::{Downloaded, PatchStore};
 pub use scene::{PROCESSED, SCENE, newest_by};

@@ -59,7 +59,7 @@ impl PatchStore {
         {
             return Ok(Downloaded { href: asset.href.clone(), path, size: have, fetched: false });
         }
-        let source = sources.source(&asset.href).await?;
+        let source = sources.source(&sources.addressed(asset).await?.href).await?;
         let expected = match asset.size {
             Some(size) => size,
             None => source.store.head(&source.path).await?.size,

@@ -1,15 +1,12 @@
 //! How an error is told: what happened, what caused it, and after a blank line what to type.
 
-use std::error::Error as _;
-
 use eocube::Error;
 
 use crate::printer::Printer;
 
 /// Prints `error: message`, its causes without repeats, a blank line, and `hint: …`.
 pub(crate) fn print(error: &Error, printer: &Printer) {
-    let messages = messages(error);
-    for (i, message) in messages.iter().enumerate() {
+    for (i, message) in error.messages().iter().enumerate() {
         let head = if i == 0 { printer.paint.red("error:") } else { "  caused by:".to_owned() };
         printer.line(format_args!("{head} {message}"));
     }
@@ -25,18 +22,4 @@ pub(crate) fn print(error: &Error, printer: &Printer) {
             said.push(line);
         }
     }
-}
-
-/// An error and its causes, each message once: many layers repeat what the layer below said.
-pub(crate) fn messages(error: &Error) -> Vec<String> {
-    let mut messages: Vec<String> = vec![error.to_string()];
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let message = cause.to_string();
-        if !messages.iter().any(|m| m.contains(&message)) {
-            messages.push(message);
-        }
-        next = cause.source();
-    }
-    messages
 }

@@ -6,6 +6,7 @@
 mod access;
 mod args;
 mod asked;
+mod collections;
 mod commands;
 mod errors;
 mod exit;

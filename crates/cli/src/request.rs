@@ -1,8 +1,10 @@
 //! Region, time and bands as they are typed, and as they are meant.
 
 use clap::Args;
-use eocube::{Cancel, Context, Crs, Environment, Error, Layout, Progress, Request, Result, Roi, TimeStep, Toi};
+use eocube::{Cancel, Context, Crs, Environment, Error, Layout, Outline, Progress, Request, Result, Roi, TimeStep, Toi};
 use std::sync::Arc;
+
+use crate::printer::Printer;
 
 /// What is asked for.
 #[derive(Debug, Clone, Args)]
@@ -55,6 +57,16 @@ impl Place {
         };
         Ok(Request { roi: self.roi, toi, bands: bands.to_vec() })
     }
+}
+
+/// Says when a part of the region is left out, because the cube ends before it.
+pub(crate) fn warn_of_what_lies_beyond(request: &Request, layout: &Layout, printer: &Printer) -> Result<()> {
+    let [group] = &layout.groups[..] else { return Ok(()) };
+    let share = Outline::new(&request.roi, &group.grid)?.share_beyond();
+    if share > 0.005 && !layout.spec.grid.is_native() {
+        printer.warn(format_args!("{:.0} % of the region lies beyond the extent of the cube, and is left out", (share * 100.0).max(1.0)));
+    }
+    Ok(())
 }
 
 /// How many tasks may run at once.

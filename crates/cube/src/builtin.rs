@@ -9,7 +9,7 @@ use cube_catalog_stac::{StacCatalog, StacOptions};
 use cube_core::SourceSpec;
 use cube_metadata::AssetFilter;
 
-use crate::routed::Routed;
+use crate::wanted::Wanted;
 
 /// Names of the catalogues, as specs write them.
 pub const CATALOGS: [&str; 2] = ["stac", "cmr"];
@@ -21,7 +21,8 @@ pub async fn catalog(source: &SourceSpec, properties: &[String], access: &Access
         "cmr" => Arc::new(cmr(source, properties, access)?),
         other => return Err(unknown(other)),
     };
-    Ok(Arc::new(Routed::new(catalog, asset_filter(source)?, access.clone())))
+    let filter = asset_filter(source)?;
+    Ok(if filter.is_all() { catalog } else { Arc::new(Wanted::new(catalog, filter)) })
 }
 
 /// Opens CMR as a source.

@@ -23,20 +23,26 @@ pub struct Check {
     pub problems: Vec<String>,
 }
 
-/// Compares every cell of the ledger with what is stored, and decodes every unit that is.
+/// Compares every cell of the ledger with what is stored, and decodes every unit that is. What cannot be read is a problem, not the end of the check.
+///
+/// # Errors
+/// A cube that cannot be opened.
 pub async fn check(cube: &Cube) -> Result<Check> {
     let snapshot = cube.snapshot().await?;
     let mut found = Check::default();
+    let damaged = cube.damaged_files().await?;
+    found.problems.extend(damaged.iter().map(|(file, cause)| format!("file {file}: {cause}")));
     for group in &snapshot.layout().groups {
-        let times = survey::time_units(&snapshot, group).await?;
-        for band in &snapshot.layout().bands {
-            let stored = cube.stored(&group.name, &band.name).await?;
-            for time in &times {
-                check_time_unit(&snapshot, group, band, *time, &stored, &mut found).await?;
+        let times = match survey::time_units(&snapshot, group).await {
+            Ok(times) => times,
+            Err(e) => {
+                found.problems.push(format!("time axis{}: {e}", of_group(group)));
+                continue;
             }
-            let beyond = stored.iter().filter(|(time, _)| *time >= times.len()).count();
-            if beyond > 0 {
-                found.problems.push(format!("{}: {beyond} chunks are stored beyond the end of the time axis", name(group, band, None)));
+        };
+        for band in &snapshot.layout().bands {
+            if let Err(e) = check_band(cube, &snapshot, group, band, &times, &mut found).await {
+                found.problems.push(format!("{}: {e}", name(group, band, None)));
             }
         }
     }
@@ -45,7 +51,20 @@ pub async fn check(cube: &Cube) -> Result<Check> {
 
 type TimeUnit = (usize, Option<TimeValue>);
 
+async fn check_band(cube: &Cube, snapshot: &Snapshot, group: &GroupLayout, band: &BandLayout, times: &[TimeUnit], found: &mut Check) -> Result<()> {
+    let stored = cube.stored(&group.name, &band.name).await?;
+    for time in times {
+        check_time_unit(cube, snapshot, group, band, *time, &stored, found).await?;
+    }
+    let beyond = stored.iter().filter(|(time, _)| *time >= times.len()).count();
+    if beyond > 0 {
+        found.problems.push(format!("{}: {beyond} chunks are stored beyond the end of the time axis", name(group, band, None)));
+    }
+    Ok(())
+}
+
 async fn check_time_unit(
+    cube: &Cube,
     snapshot: &Snapshot,
     group: &GroupLayout,
     band: &BandLayout,
@@ -73,9 +92,17 @@ async fn check_time_unit(
     let reads = readable.into_iter().map(|at| async move { (at, snapshot.read(&group.name, &band.name, step, units.window(at)).await.err()) });
     let mut reads = futures::stream::iter(reads).buffered(PARALLEL);
     while let Some((at, error)) = reads.next().await {
-        found.problems.extend(error.map(|e| format!("{}: marked loaded, and cannot be decoded: {e}", place(at))));
+        if let Some(error) = error {
+            let file = cube.file_of(&group.name, &band.name, index, at).await.ok().flatten();
+            let file = file.map_or_else(String::new, |file| format!(" (file {file})"));
+            found.problems.push(format!("{}{file}: marked loaded, and cannot be decoded: {error}", place(at)));
+        }
     }
     Ok(())
+}
+
+fn of_group(group: &GroupLayout) -> String {
+    if group.name.is_empty() { String::new() } else { format!(" of {}", group.name) }
 }
 
 fn name(group: &GroupLayout, band: &BandLayout, step: Option<TimeValue>) -> String {

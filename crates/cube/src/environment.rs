@@ -6,13 +6,17 @@ use std::{
 
 use async_trait::async_trait;
 use cube_access::Access;
-use cube_backend::{ByteSource, Catalog, Format, Image, Sources};
+use cube_backend::{Catalog, Format, Image, Sources};
 use cube_core::{Asset, CubeSpec, SourceSpec, TimeValue};
 use cube_engine::{CatalogSource, Context, Limits, ResolveOptions};
-use cube_store::{Cube, Location, StorageOptions};
+use cube_store::{Cube, Error as StoreError, Location, StorageOptions};
 use tokio::sync::OnceCell;
 
-use crate::{Error, Result, builtin};
+use crate::{
+    Error, Result, builtin,
+    files::Files,
+    search::{CMR, CMR_UAT},
+};
 
 /// What a run has of the world: access to bytes with its credentials, the formats that are built in, the clock. Cheap to clone; clones share
 /// connections and limits.
@@ -23,7 +27,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// With the credentials and limits that the environment variables give.
+    /// With the credentials, limits and services that the environment variables give.
     pub fn from_env() -> Result<Self> {
         let options = cube_access::AccessOptions::from_env()?;
         Ok(Self::new(Access::new(options)?))
@@ -32,6 +36,15 @@ impl Environment {
     /// With an access of the caller's own.
     pub fn new(access: Access) -> Self {
         Self { access, formats: builtin::formats() }
+    }
+
+    /// Root of the CMR that is asked where none is named: by searches, and by sources without a `url`.
+    pub fn cmr(&self) -> &str {
+        match self.access.options().cmr.as_deref() {
+            None | Some("prod") => CMR,
+            Some("uat") => CMR_UAT,
+            Some(root) => root,
+        }
     }
 
     /// From URLs to bytes.
@@ -59,9 +72,18 @@ impl Environment {
     pub async fn create_cube(&self, location: &str, spec: &CubeSpec, options: &ResolveOptions) -> Result<Cube> {
         builtin::check(&spec.source)?;
         let location = Location::parse(location)?;
-        if let Err(e @ (cube_store::Error::NotACube { .. } | cube_store::Error::TooNew { .. })) = Cube::open(&location, &self.storage_options()).await
-        {
-            return Err(e.into());
+        // What is there already is told before the source is asked anything.
+        match Cube::open(&location, &self.storage_options()).await {
+            Ok(_) => return Err(StoreError::AlreadyExists { location: location.to_string() }.into()),
+            Err(
+                e @ (StoreError::NotACube { .. }
+                | StoreError::TooNew { .. }
+                | StoreError::Unfinished { .. }
+                | StoreError::Damaged { .. }
+                | StoreError::DamagedFile { .. }),
+            ) => return Err(e.into()),
+            // Whether it can be made is known when that is tried.
+            Err(_) => {}
         }
         let layout = cube_engine::resolve(spec, options, &self.context(spec, Limits::default())).await?;
         Ok(Cube::create(&location, &self.storage_options(), &layout).await?)
@@ -70,7 +92,7 @@ impl Environment {
     /// The means of a run on a cube with this source. The catalogue is opened when it is first asked something.
     pub fn context(&self, spec: &CubeSpec, limits: Limits) -> Context {
         let catalog = Arc::new(LazyCatalog {
-            source: spec.source.clone(),
+            source: self.addressed(&spec.source),
             properties: order_property(spec),
             access: self.access.clone(),
             opened: OnceCell::new(),
@@ -78,9 +100,16 @@ impl Environment {
         Context::new(catalog, self.formats.clone(), self.sources(), limits, Self::now())
     }
 
+    /// A source with the address that is meant where it names none.
+    pub(crate) fn addressed(&self, source: &SourceSpec) -> SourceSpec {
+        let is_left_out = source.backend == "cmr" && source.url.trim().is_empty();
+        let url = if is_left_out { self.cmr().to_owned() } else { source.url.clone() };
+        SourceSpec { url, ..source.clone() }
+    }
+
     /// From hrefs to files.
     pub fn sources(&self) -> Arc<dyn Sources> {
-        Arc::new(Files(self.access.clone()))
+        Arc::new(Files::new(self.access.clone()))
     }
 
     /// Opens the header of a raster by path or URL.
@@ -140,18 +169,6 @@ impl CatalogSource for LazyCatalog {
 fn order_property(spec: &CubeSpec) -> Vec<String> {
     let property = spec.mosaic.order.as_deref().map(|o| o.trim_start_matches('-')).filter(|o| *o != "time");
     property.map(str::to_owned).into_iter().collect()
-}
-
-/// Files behind hrefs, with whatever credentials their hosts need.
-#[derive(Debug)]
-struct Files(Access);
-
-#[async_trait]
-impl Sources for Files {
-    async fn source(&self, href: &str) -> cube_backend::Result<ByteSource> {
-        let (store, path) = self.0.object(href).await.map_err(of_access)?;
-        Ok(ByteSource { store, path, name: cube_access::public_name(href).into() })
-    }
 }
 
 /// The same error in the words of the contracts.

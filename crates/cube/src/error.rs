@@ -92,7 +92,7 @@ pub enum Error {
         source: cube_format_hdf5::dmrpp::Error,
     },
     /// Granules that could not be read.
-    #[error("{} of {of} granules could not be read:{}", failed.len(), listed(failed.iter().map(|(name, error)| format!("`{name}`: {}", chain(error)))))]
+    #[error("{} of {of} granules could not be read:{}", failed.len(), listed(failed.iter().map(|(name, error)| named(name, error))))]
     Granules {
         /// How many there were.
         of: usize,
@@ -120,6 +120,20 @@ pub enum Error {
     Strict {
         /// Each of them once.
         refused: Vec<crate::RefusedVariable>,
+    },
+    /// Of what granules hold, references can be made of coordinates alone.
+    #[error("nothing but coordinates can be virtual:{}", listed(refused.iter().map(|r| format!("`{}` of `{}`: {}: {}", r.variable, r.first_granule, r.reason, r.detail))))]
+    NothingVirtual {
+        /// Each variable that cannot, once.
+        refused: Vec<crate::RefusedVariable>,
+    },
+    /// A cube whose files are not what was written.
+    #[error("{message}")]
+    Damaged {
+        /// What is damaged.
+        message: String,
+        /// What mends it.
+        hint: String,
     },
     /// The run was asked to stop.
     #[error("stopped: nothing was written")]
@@ -163,6 +177,29 @@ impl Error {
         Self::File { path: path.display().to_string(), done: "written", source }
     }
 
+    /// The message and those of its causes, each once: many layers repeat what the layer below said, or quote what was said above.
+    pub fn messages(&self) -> Vec<String> {
+        let mut messages = vec![self.to_string()];
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let message = cause.to_string();
+            let is_said = |said: &String| said.contains(&message) || message.strip_suffix(said.as_str()).is_some_and(|before| before.ends_with(": "));
+            if !messages.iter().any(is_said) {
+                messages.push(message);
+            }
+            next = cause.source();
+        }
+        messages
+    }
+
+    /// A catalogue was asked for something by its name: a name that there is not is a mistake of whoever typed it, and not of the world.
+    pub(crate) fn of_a_name(error: cube_backend::Error) -> Self {
+        match error.kind() {
+            Kind::NotFound => Self::Refused { message: error.to_string(), hint: error.hint().map(str::to_owned) },
+            _ => error.into(),
+        }
+    }
+
     /// What to type or do: what the layer that failed knows, else what its kind suggests.
     pub fn hint(&self) -> Option<String> {
         self.own_hint().or_else(|| self.access_hint()).or_else(|| self.io_hint()).or_else(|| self.kind().map(by_kind)).or_else(|| {
@@ -193,7 +230,8 @@ impl Error {
             Self::Metadata(_) => false,
             Self::File { source, done, .. } => *done == "read" && source.kind() == io::ErrorKind::NotFound,
             Self::Virtual(e) => is_usage_of_virtual(e),
-            Self::Sidecar { .. } | Self::Granules { .. } | Self::Misfit { .. } | Self::Strict { .. } | Self::Stopped | Self::Failed { .. } => false,
+            Self::Sidecar { .. } | Self::Granules { .. } | Self::Misfit { .. } | Self::Strict { .. } | Self::NothingVirtual { .. } => false,
+            Self::Damaged { .. } | Self::Stopped | Self::Failed { .. } => false,
         }
     }
 
@@ -211,6 +249,7 @@ impl Error {
             Self::Assets(e) => e.hint().map(str::to_owned),
             Self::Metadata(e) => e.hint().map(str::to_owned),
             Self::Refused { hint, .. } => hint.clone(),
+            Self::Damaged { hint, .. } => Some(hint.clone()),
             Self::NeedsGdal { instead, .. } => Some(format!("{instead}, or build the program with `--features gdal`")),
             Self::Virtual(e) => e.hint().map(str::to_owned),
             Self::Sidecar { source, .. } => source.hint().map(str::to_owned),
@@ -222,6 +261,9 @@ impl Error {
                 let ways = "leave these granules out, or variables with --drop; or give what differs groups of its own with --split-on-mismatch,\n\
                     join axes with --join outer, or store what is only encoded otherwise with --materialize-mismatch";
                 Some(ways.to_owned())
+            }
+            Self::NothingVirtual { .. } => {
+                Some("add --materialize-unsupported to store what can be decoded, or read the files with `cube load`".to_owned())
             }
             Self::Strict { .. } => Some("leave them out with --drop, or leave out --strict to go on without them".to_owned()),
             Self::File { .. } | Self::Stopped | Self::Failed { .. } => None,
@@ -255,7 +297,7 @@ impl Error {
             if let Some(io) = error.downcast_ref::<io::Error>() {
                 let hint = by_io(io.kind());
                 // GDAL does not say of what kind its failures are.
-                let is_written = matches!(self, Self::File { done: "written", .. });
+                let is_written = matches!(self, Self::File { done: "written", .. }) && io.kind() == io::ErrorKind::Other;
                 return hint.or(is_written.then_some("see whether there is room on the disk; what was there is as it was")).map(str::to_owned);
             }
             next = error.source();
@@ -307,18 +349,10 @@ fn is_usage_of_virtual(e: &cube_virtual::Error) -> bool {
     matches!(e, E::AlreadyExists { .. } | E::NotFound { .. } | E::NotAppendable { .. } | E::Address { .. } | E::Request(_))
 }
 
-/// An error with its causes, in one line.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
+/// A file and what is wrong with it, in one line; most errors name it themselves.
+fn named(name: &str, error: &Error) -> String {
+    let text = error.messages().join(": ");
+    if text.contains(name) { text } else { format!("`{name}`: {text}") }
 }
 
 /// Some of many lines.
@@ -336,6 +370,7 @@ fn by_io(kind: io::ErrorKind) -> Option<&'static str> {
     use io::ErrorKind as K;
     Some(match kind {
         K::NotFound => "check the name; relative names begin at the working directory",
+        K::IsADirectory => "name a file in that folder",
         K::PermissionDenied | K::ReadOnlyFilesystem => "check the permission of the file and of its folder",
         K::StorageFull | K::QuotaExceeded | K::FileTooLarge => "make room, then run the same command again: what was committed is kept",
         K::ConnectionRefused | K::ConnectionReset | K::TimedOut | K::HostUnreachable | K::NetworkUnreachable => {

@@ -6,7 +6,7 @@ mod record;
 
 use std::path::Path;
 
-use cube_backend::PatchQuery;
+use cube_backend::{Catalog, PatchQuery};
 use cube_catalog_stac::write_index;
 use cube_core::{Crs, CubeSpec, Roi, Toi};
 use cube_query::{GranuleQuery, Query, StacItemQuery};
@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use folders::{FolderOptions, index_folders};
 
 use crate::{
-    Environment, Result, builtin,
+    Environment, Error, Result, builtin,
     search::{self, Asked, OutputFormat, SearchOptions, SearchRegion, SearchService, WriteOptions},
 };
 
@@ -47,7 +47,7 @@ pub async fn index_search(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, env
         return index_cmr(spec, roi, toi, out, environment).await;
     }
     let catalog = builtin::stac(&spec.source, &[], environment.access()).await?;
-    cube_backend::Catalog::check(&catalog, &spec.source.collections).await?;
+    Catalog::check(&catalog, &spec.source.collections).await.map_err(Error::of_a_name)?;
     let lonlat = Crs::wgs84();
     let (to, from) = (cube_warp::proj::transform(&roi.crs, &lonlat)?, cube_warp::proj::transform(&lonlat, &roi.crs)?);
     let narrowed = narrowed(spec, toi)?;
@@ -68,13 +68,14 @@ fn narrowed(spec: &CubeSpec, toi: &Toi) -> Result<Toi> {
     let Some(text) = &spec.source.datetime else { return Ok(toi.clone()) };
     match Toi::parse(text)?.intersection(toi) {
         Some(both) if !both.periods().is_empty() => Ok(both),
-        _ => Err(crate::Error::refused("the source is narrowed by `datetime` to a time outside the one asked for", "ask for a time inside it")),
+        _ => Err(Error::refused("the source is narrowed by `datetime` to a time outside the one asked for", "ask for a time inside it")),
     }
 }
 
 /// Stores granules of CMR as STAC items.
 async fn index_cmr(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, environment: &Environment) -> Result<Indexed> {
-    let source = &spec.source;
+    let source = &environment.addressed(&spec.source);
+    builtin::cmr(source, &[], environment.access())?.check(&source.collections).await.map_err(Error::of_a_name)?;
     let mut conditions = StacItemQuery::new();
     if !source.query.is_empty() {
         let query: serde_json::Map<String, serde_json::Value> = source.query.clone().into_iter().collect();
@@ -88,8 +89,7 @@ async fn index_cmr(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, environmen
         region: Some(SearchRegion::of_roi(roi, Some(SearchRegion::POINTS))?),
         assets: Some(builtin::asset_filter(source)?).filter(|f| !f.is_all()),
     };
-    let root = if source.url.is_empty() { search::CMR } else { source.url.as_str() };
-    let found = search::search(&SearchService::Cmr(root.to_owned()), &asked, &SearchOptions::default(), environment).await?;
+    let found = search::search(&SearchService::Cmr(source.url.clone()), &asked, &SearchOptions::default(), environment).await?;
     let name = out.to_string_lossy().to_ascii_lowercase();
     let records = if name.ends_with(".parquet") || name.ends_with(".geoparquet") {
         search::write_parquet(found.records, out).await?.records
@@ -98,6 +98,6 @@ async fn index_cmr(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, environmen
         let format = if lines { OutputFormat::Items } else { OutputFormat::Stac };
         search::write_file(found.records, format, &WriteOptions::default(), environment, out).await?.records
     };
-    let bytes = std::fs::metadata(out).map_err(|e| crate::Error::unreadable(out, e))?.len();
+    let bytes = std::fs::metadata(out).map_err(|e| Error::unreadable(out, e))?.len();
     Ok(Indexed { path: out.display().to_string(), items: usize::try_from(records).unwrap_or(usize::MAX), bytes, skipped: Vec::new() })
 }

@@ -21,6 +21,7 @@ pub mod builtin;
 mod check;
 mod environment;
 mod error;
+mod files;
 #[cfg(feature = "gdal")]
 mod gdal_errors;
 mod index;
@@ -28,12 +29,12 @@ mod outline;
 mod pixels;
 mod preview;
 mod region;
-mod routed;
 pub mod search;
 mod spec;
 mod survey;
 mod tile;
 mod virtualize;
+mod wanted;
 mod whole_file;
 
 pub use check::{Check, check};

@@ -24,6 +24,8 @@ pub struct Outline {
     /// Lines, and points as lines of one vertex.
     lines: Vec<Line>,
     shape: Shape,
+    /// The area of the region, in pixels, also where it lies beyond the grid.
+    whole: f64,
 }
 
 impl Outline {
@@ -39,8 +41,9 @@ impl Outline {
         let line = |l: &[geo_types::Coord]| project.line(&l.iter().map(|c| (c.x, c.y)).collect::<Vec<_>>());
         let areas = shapes.areas.iter().map(|p| std::iter::once(p.exterior()).chain(p.interiors()).map(|r| line(&r.0)).collect());
         let points = shapes.points.iter().map(|p| line(std::slice::from_ref(p)));
-        let mut outline =
-            Self { areas: areas.collect(), lines: shapes.lines.iter().map(|l| line(&l.0)).chain(points).collect(), shape: grid.shape() };
+        let areas: Vec<Vec<Line>> = areas.collect();
+        let whole = areas.iter().map(|rings| area_of(rings, Line::clone)).sum();
+        let mut outline = Self { areas, lines: shapes.lines.iter().map(|l| line(&l.0)).chain(points).collect(), shape: grid.shape(), whole };
         if let Some(turn) = turn {
             outline.repeat(turn);
         }
@@ -61,13 +64,12 @@ impl Outline {
 
     /// The area of the region that lies in the grid, in pixels. Areas that overlap count twice.
     pub fn area(&self) -> f64 {
-        self.areas
-            .iter()
-            .map(|rings| {
-                let mut areas = rings.iter().map(|ring| ring_area(&clip(ring, self.shape)));
-                areas.next().unwrap_or(0.0) - areas.sum::<f64>()
-            })
-            .sum()
+        self.areas.iter().map(|rings| area_of(rings, |ring| clip(ring, self.shape))).sum()
+    }
+
+    /// The share of the region that lies beyond the grid, 0 to 1; 0 for a region without an area.
+    pub fn share_beyond(&self) -> f64 {
+        if self.whole > 0.0 { (1.0 - self.area() / self.whole).clamp(0.0, 1.0) } else { 0.0 }
     }
 
     /// For each pixel of a window, row by row, whether its centre lies inside an area.
@@ -96,6 +98,12 @@ impl Outline {
         self.areas.retain(|rings| rings.first().is_some_and(meets));
         self.lines.retain(meets);
     }
+}
+
+/// The area of an outer ring without the inner ones, each taken as `seen`.
+fn area_of(rings: &[Line], seen: impl Fn(&Line) -> Line) -> f64 {
+    let mut areas = rings.iter().map(|ring| ring_area(&seen(ring)));
+    areas.next().unwrap_or(0.0) - areas.sum::<f64>()
 }
 
 /// The pixels of the grid that a line's bounds touch.
@@ -231,6 +239,8 @@ mod tests {
         let reaching_out = Outline::new(&utm("599000,5199900,600200,5300000"), &grid()).expect("an outline");
         assert_eq!(reaching_out.bounds(), Some(Window::new(0, 0, 10, 20)));
         assert!((reaching_out.area() - 200.0).abs() < 1e-6, "only what lies in the grid counts");
+        assert!((reaching_out.share_beyond() - (1.0 - 200.0 / (120.0 * 10_014.4))).abs() < 1e-4, "{}", reaching_out.share_beyond());
+        assert_eq!(Outline::new(&utm("600002,5199900,600104,5199950"), &grid()).expect("an outline").share_beyond(), 0.0);
         assert_eq!(Outline::new(&utm("0,0,10,10"), &grid()).expect("an outline").bounds(), None);
     }
 

@@ -155,7 +155,7 @@ pub async fn status(cube: &Cube) -> Result<Status> {
             Kind::Zarr => "zarr",
         },
         title: layout.spec.title.clone(),
-        source: layout.spec.source.url.clone(),
+        source: Some(layout.spec.source.url.as_str()).filter(|url| !url.is_empty()).unwrap_or(&layout.spec.source.backend).to_owned(),
         step: layout.time.step,
         unit_steps: layout.unit_time.max(1),
         chunk: layout.chunk.into(),

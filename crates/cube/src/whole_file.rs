@@ -47,12 +47,12 @@ impl WholeFile {
     /// A folder that is not there or may not be written to; a path that is a folder.
     pub fn create(path: &Path) -> Result<Self> {
         let unwritable = |e: io::Error| Error::unwritable(path, e);
-        let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let out = match std::fs::metadata(&place) {
-            Ok(there) if !there.is_file() => Out::Itself(File::options().write(true).open(&place).map_err(unwritable)?),
-            _ => Out::Beside(beside(&place, "")?),
+        let path = place(path);
+        let out = match std::fs::metadata(&path) {
+            Ok(there) if !there.is_file() => Out::Itself(File::options().write(true).open(&path).map_err(unwritable)?),
+            _ => Out::Beside(beside(&path, "")?),
         };
-        Ok(Self { out: BufWriter::with_capacity(1 << 16, out), path: place })
+        Ok(Self { out: BufWriter::with_capacity(1 << 16, out), path })
     }
 
     /// Puts the file in its place.
@@ -79,30 +79,41 @@ impl Write for WholeFile {
     }
 }
 
-/// A new file in the folder of `path`.
+/// The file that a path means: where it is a link, the one that the link names, whether or not that is there already.
+pub(crate) fn place(path: &Path) -> PathBuf {
+    let mut place = path.to_owned();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        let Ok(target) = std::fs::read_link(&place) else { return place };
+        place = folder(&place).join(target);
+    }
+    path.to_owned()
+}
+
+/// A new file in the folder of `path`, as open to others as the file that it is to replace, or as any new file.
 pub(crate) fn beside(path: &Path, ending: &str) -> Result<NamedTempFile> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    tempfile::Builder::new().prefix(".unfinished").suffix(ending).tempfile_in(folder).map_err(|e| Error::unwritable(path, e))
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".unfinished").suffix(ending);
+    let replaced = std::fs::metadata(path).ok().map(|there| there.permissions());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(folder(path)).map_err(|e| Error::unwritable(path, e))?;
+    if let Some(permissions) = replaced {
+        file.as_file().set_permissions(permissions).map_err(|e| Error::unwritable(path, e))?;
+    }
+    Ok(file)
 }
 
 /// Puts a file that is whole in its place.
 pub(crate) fn put(file: TempPath, path: &Path) -> Result<()> {
-    as_others_may_read(&file).map_err(|e| Error::unwritable(path, e))?;
     file.persist(path).map_err(|e| Error::unwritable(path, e.error))
 }
 
-/// A temporary file is its owner's alone; results are as open as any new file.
-fn as_others_may_read(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        Ok(())
-    }
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 #[cfg(test)]
@@ -143,7 +154,26 @@ mod tests {
         write(&link, "after").expect("a file");
         assert_eq!(std::fs::read_to_string(&file).expect("a file"), "after");
         assert!(std::fs::symlink_metadata(&link).expect("a link").is_symlink());
+        std::fs::remove_file(&file).expect("removed");
+        write(&link, "anew").expect("a file");
+        assert_eq!(std::fs::read_to_string(&file).expect("a file"), "anew", "a link to what is not there yet");
         write(&device, "gone").expect("a device");
         assert!(std::fs::metadata("/dev/null").expect("a device").file_type().is_char_device());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_stays_as_private_as_it_was() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |path: &Path| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+        let (private, new, usual) = (folder.path().join("private"), folder.path().join("new"), folder.path().join("usual"));
+        std::fs::write(&private, "before").expect("a file");
+        std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o600)).expect("changed");
+        write(&private, "after").expect("a file");
+        assert_eq!(mode(&private), 0o600);
+        std::fs::write(&usual, "as any program writes").expect("a file");
+        write(&new, "anew").expect("a file");
+        assert_eq!(mode(&new), mode(&usual), "what the umask leaves");
     }
 }

@@ -40,6 +40,14 @@ impl Error {
         Self::Refused { message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// Of a catalogue that was asked for something by its name: a name that there is not is a mistake of whoever wrote it, and not of the world.
+    pub(crate) fn of_a_name(error: cube_backend::Error) -> Self {
+        match error.kind() {
+            cube_backend::Kind::NotFound => Self::Refused { message: error.to_string(), hint: error.hint().map(str::to_owned) },
+            _ => error.into(),
+        }
+    }
+
     /// What to type instead, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -81,6 +81,7 @@ impl Fetcher {
                 let known: Vec<_> = self.formats.iter().map(|f| f.name()).collect();
                 Error::unsupported(format!("`{}` is of no format that can be read ({})", bare(&asset.href), known.join(", ")))
             })?;
+            let asset = &self.sources.addressed(asset).await?;
             let bytes = self.sources.source(&asset.href).await?;
             let Some(sidecar) = &asset.sidecar else { return format.open_asset(bytes, asset).await };
             match self.sources.source(sidecar).await {

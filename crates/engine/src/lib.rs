@@ -13,6 +13,7 @@
 //! The engine names no backend: catalogue and formats come with the [`Context`], which holds every handle, limit and
 //! clock. A [`cube_core::Task`] holds none, and a different context never changes the pixels.
 
+mod area;
 mod context;
 mod error;
 mod fetch;

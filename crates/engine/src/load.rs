@@ -27,6 +27,8 @@ pub struct LoadOptions {
     pub skip_failed: bool,
     /// Search again, and rewrite what is made from other patches than there are now.
     pub refresh: bool,
+    /// Write what is there, too: its pixels may be damaged.
+    pub rewrite: bool,
 }
 
 /// What came of a load.
@@ -210,7 +212,7 @@ impl Load {
 
     /// Whether every step of the axis is loaded in every unit asked for: then no patch need be looked at.
     async fn everything_loaded(&self) -> Result<bool> {
-        if self.options.refresh {
+        if self.options.refresh || self.options.rewrite {
             return Ok(false);
         }
         for group in &self.layout.groups {
@@ -255,6 +257,7 @@ impl Load {
             wanted: &self.wanted,
             runs,
             refresh: self.options.refresh,
+            rewrite: self.options.rewrite,
             task_bytes: self.context.limits.task_bytes,
         })
     }
@@ -353,6 +356,7 @@ impl Load {
             return Ok(());
         }
         let units = self.batch.receipts.len();
+        self.batch.rewrite = self.options.rewrite;
         self.batch.message = format!("load {units} units, {} patches", self.batch.patches.len());
         self.cube.commit(&self.batch).await?;
         self.batch = Batch::default();

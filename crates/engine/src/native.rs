@@ -1,17 +1,18 @@
 //! Cubes with one group per source CRS: native pixels, no resampling.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
+};
 
 use cube_core::{
-    Affine, Anchor, Asset, BandLayout, ChunkIndex, ChunkSet, Crs, Extent, GeoBox, GroupLayout, Layout, PatchIndex, Resolution, Roi, Shape,
-    SourceGrid, Window,
+    Affine, Anchor, Asset, BandLayout, ChunkIndex, ChunkSet, Crs, Extent, GeoBox, GroupLayout, Layout, PatchIndex, Resolution, Roi, SourceGrid,
+    Window,
 };
 use futures::{StreamExt, TryStreamExt};
 
-use crate::{Context, Error, Result, footprint, region, request};
+use crate::{Context, Error, Result, area, footprint, region, request};
 
-/// Source tiles reach beyond the area of use of their CRS: so far, in degrees, a group's grid does too.
-const OVERRUN: (f64, f64) = (3.0, 1.0);
 /// Headers opened at once.
 const PARALLEL_HEADERS: usize = 8;
 
@@ -82,6 +83,7 @@ pub(crate) fn new_groups(patches: &[Arc<PatchIndex>], layout: &Layout) -> Result
     }
     let mut new: Vec<GroupLayout> = Vec::new();
     let mut fitting: BTreeSet<[u64; 7]> = BTreeSet::new();
+    let mut reaches: BTreeMap<String, Option<Extent>> = BTreeMap::new();
     for patch in patches {
         let Some(source) = grid(patch, layout) else {
             return Err(Error::refused(format!("{} states no grid, so it has no place in a cube of native pixels", patch.id)));
@@ -96,10 +98,16 @@ pub(crate) fn new_groups(patches: &[Arc<PatchIndex>], layout: &Layout) -> Result
         if layout.group(&slug).is_none() && new.iter().all(|g| g.name != slug) {
             new.push(group(&source, layout)?);
         }
+        let group = layout.group(&slug).or_else(|| new.iter().find(|g| g.name == slug));
+        if let (Some(group), Entry::Vacant(unknown)) = (group, reaches.entry(slug.clone())) {
+            unknown.insert(reach(group, layout)?);
+        }
+        if let Some(Some(reach)) = reaches.get(&slug) {
+            check_reach(patch, &source, *reach)?;
+        }
         if layout.spec.grid.resolution.is_some() || !fitting.insert(signature(&source)) {
             continue;
         }
-        let group = layout.group(&slug).or_else(|| new.iter().find(|g| g.name == slug));
         if let Some(group) = group
             && let Err(e) = group.grid.overlap(&upright(&source))
         {
@@ -110,6 +118,35 @@ pub(crate) fn new_groups(patches: &[Arc<PatchIndex>], layout: &Layout) -> Result
         }
     }
     Ok(new)
+}
+
+/// What patches of a group must not reach beyond, where that follows from the CRS and not from an extent that was declared.
+fn reach(group: &GroupLayout, layout: &Layout) -> Result<Option<Extent>> {
+    if layout.spec.grid.extent.is_none() {
+        return Ok(Some(group.grid.extent()));
+    }
+    let area_of_use = cube_warp::proj::describe(group.grid.crs())?.area_of_use.filter(|area| !area::goes_round(*area));
+    area_of_use.map(|area| area::extent(group.grid.crs(), Some(area), None)).transpose()
+}
+
+/// Refuses a patch whose pixels would have no place in the grid of its group.
+fn check_reach(patch: &PatchIndex, source: &GeoBox, reach: Extent) -> Result<()> {
+    let (e, (rx, ry)) = (source.extent(), source.resolution());
+    // Less than a pixel is a matter of where the group's pixels begin.
+    let is_inside = e.west > reach.west - rx && e.east < reach.east + rx && e.south > reach.south - ry && e.north < reach.north + ry;
+    if is_inside {
+        return Ok(());
+    }
+    let to_lonlat = cube_warp::proj::transform(source.crs(), &Crs::wgs84())?;
+    let around = Extent::of(source.footprint(to_lonlat.as_ref(), 32));
+    let example = around.map_or_else(String::new, |e| {
+        let [west, south, east, north] = [e.west.floor(), e.south.floor().max(-90.0), e.east.ceil(), e.north.ceil().min(90.0)];
+        format!(", for example `extent = [{west:.1}, {south:.1}, {east:.1}, {north:.1}]`")
+    });
+    Err(Error::refused_with(
+        format!("{} reaches beyond the area where the CRS `{}` is used", patch.id, cube_warp::proj::describe(source.crs())?.name),
+        format!("make the cube anew with an `extent` in longitude and latitude{example}, or with one CRS, so that it is reprojected"),
+    ))
 }
 
 fn signature(g: &GeoBox) -> [u64; 7] {
@@ -136,23 +173,8 @@ fn group(source: &GeoBox, layout: &Layout) -> Result<GroupLayout> {
         let f = (edge / res).rem_euclid(1.0);
         if !(1e-9..1.0 - 1e-9).contains(&f) { 0.0 } else { f }
     };
-    let extent = extent(crs, info.area_of_use, layout.spec.grid.extent)?;
+    let extent = area::extent(crs, info.area_of_use, layout.spec.grid.extent)?;
     let anchor = Anchor::Fraction(fraction(t.c, rx), fraction(t.f, ry));
     let grid = GeoBox::from_extent(crs.clone(), extent, Resolution::Rectangular([rx, ry]), anchor)?;
     Ok(GroupLayout { name: crs.slug(), grid, crs_wkt: info.wkt, geographic: info.geographic })
-}
-
-/// The cube's extent (longitude and latitude) in a CRS: what lies in the CRS's area of use, and a little around it.
-pub(crate) fn extent(crs: &Crs, area_of_use: Option<Extent>, wanted: Option<Extent>) -> Result<Extent> {
-    let world = Extent::new(-180.0, -90.0, 180.0, 90.0);
-    let area = area_of_use
-        .map_or(world, |a| Extent::new(a.west - OVERRUN.0, (a.south - OVERRUN.1).max(-90.0), a.east + OVERRUN.0, (a.north + OVERRUN.1).min(90.0)));
-    let wanted = wanted.unwrap_or(area);
-    let cut = Extent::new(wanted.west.max(area.west), wanted.south.max(area.south), wanted.east.min(area.east), wanted.north.min(area.north));
-    if cut.width() <= 0.0 || cut.height() <= 0.0 {
-        return Err(Error::refused(format!("the extent of the cube lies outside the area where {crs} is used")));
-    }
-    let to_crs = cube_warp::proj::transform(&Crs::wgs84(), crs)?;
-    let outline = GeoBox::from_shape(Crs::wgs84(), cut, Shape::new(1, 1))?.footprint(to_crs.as_ref(), 32);
-    Extent::of(outline).ok_or_else(|| Error::refused(format!("the extent of the cube has no image in {crs}")))
 }

@@ -60,6 +60,7 @@ pub(crate) struct Planner<'a> {
     pub wanted: &'a Wanted,
     pub runs: ChunkSet,
     pub refresh: bool,
+    pub rewrite: bool,
     pub task_bytes: usize,
 }
 
@@ -134,7 +135,8 @@ impl Planner<'_> {
         for at in self.runs.iter() {
             let lists: Vec<&[u32]> = per_step.iter().map(|m| m.get(&at).map_or(&[][..], Vec::as_slice)).collect();
             let fingerprint = fingerprint(&lists, &patches);
-            let bands: Vec<bool> = ledgers.iter().map(|l| l.as_ref().is_none_or(|l| l.needs(at, fingerprint, self.refresh))).collect();
+            let bands: Vec<bool> =
+                ledgers.iter().map(|l| self.rewrite || l.as_ref().is_none_or(|l| l.needs(at, fingerprint, self.refresh))).collect();
             if bands.contains(&true) {
                 missing.push((at, fingerprint, bands));
             }
@@ -348,7 +350,16 @@ pub async fn plan(cube: &Cube, request: &Request, refresh: bool, context: &Conte
         if runs.is_empty() {
             continue;
         }
-        let planner = Planner { layout: &layout, snapshot: &snapshot, group, wanted: &wanted, runs, refresh, task_bytes: context.limits.task_bytes };
+        let planner = Planner {
+            layout: &layout,
+            snapshot: &snapshot,
+            group,
+            wanted: &wanted,
+            runs,
+            refresh,
+            rewrite: false,
+            task_bytes: context.limits.task_bytes,
+        };
         let by_steps = planner.by_steps(&patches)?;
         let touched = planner.runs.len() as usize;
         let grid = planner.units();

@@ -52,7 +52,7 @@ pub async fn explain(cube: &Cube, request: &Request) -> Result<Vec<Explanation>>
     for group in &layout.groups {
         let runs = native::runs(&request.roi, group, layout)?;
         let Some(hull) = runs.bounds() else { continue };
-        let planner = Planner { layout, snapshot: &snapshot, group, wanted: &wanted, runs, refresh: false, task_bytes: usize::MAX };
+        let planner = Planner { layout, snapshot: &snapshot, group, wanted: &wanted, runs, refresh: false, rewrite: false, task_bytes: usize::MAX };
         let by_steps = planner.by_steps(&patches)?;
         for unit in planner.time_units(&BySteps::new(), &|_| true).await? {
             explain_time_unit(&snapshot, &planner, (&unit, hull), &by_steps, &mut found).await?;

@@ -7,7 +7,7 @@ use cube_core::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-use crate::{Context, Error, Result, native};
+use crate::{Context, Error, Result, area};
 
 /// Readers that use dask slow down beyond so many chunks per variable.
 const MOST_CHUNKS: usize = 1_000_000;
@@ -75,7 +75,7 @@ fn grid(spec: &GridSpec) -> Result<GeoBox> {
     let crs = cube_warp::proj::canonical(&crs)?;
     let extent = match spec.extent {
         Some(extent) => extent,
-        None => native::extent(&crs, cube_warp::proj::describe(&crs)?.area_of_use, None)?,
+        None => area::extent(&crs, cube_warp::proj::describe(&crs)?.area_of_use, None)?,
     };
     match (spec.shape, spec.resolution) {
         (Some(shape), _) => Ok(GeoBox::from_shape(crs, extent, shape)?),
@@ -123,7 +123,7 @@ fn utc_offset(spec: &CubeSpec, groups: &[GroupLayout]) -> Result<i32> {
 /// will be, else anywhere.
 async fn samples(spec: &CubeSpec, options: &ResolveOptions, context: &Context) -> Result<Vec<PatchIndex>> {
     let catalog = context.catalog.open().await?;
-    catalog.check(&spec.source.collections).await?;
+    catalog.check(&spec.source.collections).await.map_err(Error::of_a_name)?;
     let anywhere = PatchQuery {
         collections: spec.source.collections.clone(),
         query: spec.source.query.clone(),
@@ -135,7 +135,8 @@ async fn samples(spec: &CubeSpec, options: &ResolveOptions, context: &Context) -
     let near = PatchQuery { boxes, periods, ..anywhere.clone() };
     let mut open: Vec<&str> = spec.bands.iter().map(|(name, band)| asset_key(name, band)).collect();
     let mut samples = Vec::new();
-    for query in [near, anywhere] {
+    let queries = if near == anywhere { vec![anywhere] } else { vec![near, anywhere] };
+    for query in queries {
         let mut patches = catalog.patches(&query).take(MOST_SAMPLES);
         while let Some(patch) = patches.try_next().await? {
             let before = open.len();
@@ -184,6 +185,7 @@ async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, samples: &[P
     let dtype = band.dtype.or_else(|| source.map(|s| default_dtype(s, band.values, spec.mosaic.method)));
     let dtype = dtype.ok_or_else(|| Error::refused_with(format!("the type of `{name}` is not known"), format!("give `dtype` in [bands.{name}]")))?;
     let stated = image.as_ref().and_then(|i| i.scaling(asset.band));
+    let label = image.as_ref().map(|i| i.label(asset.band)).unwrap_or_default();
     let nodata = nodata(band, &asset, image.as_deref(), dtype, spec);
     if let Some(n) = nodata.filter(|n| !n.fits(dtype)) {
         return Err(Error::refused_with(
@@ -204,8 +206,9 @@ async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, samples: &[P
         values: band.values,
         scale: band.scale.or(asset.scale).or(stated.map(|s| s.0)).filter(|_| raw),
         offset: band.offset.or(asset.offset).or(stated.map(|s| s.1)).filter(|_| raw),
-        units: band.units.clone().or_else(|| asset.unit.clone()),
-        long_name: band.long_name.clone().or_else(|| asset.title.clone()),
+        // A count is none of the source's quantities.
+        units: band.units.clone().or_else(|| asset.unit.clone().or(label.unit).filter(|_| spec.mosaic.method != MosaicMethod::Count)),
+        long_name: band.long_name.clone().or_else(|| asset.title.clone()).or(label.long_name),
         codec,
         level,
         compressor,

@@ -101,7 +101,7 @@ pub struct Receipt {
     pub fingerprint: u64,
 }
 
-/// Everything that becomes visible in one commit. Whatever of it the cube holds already is left out.
+/// Everything that becomes visible in one commit. Whatever of it the cube holds already is left out, unless it is to be rewritten.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// Groups that must exist afterwards, for cubes with several CRSs.
@@ -116,6 +116,9 @@ pub struct Batch {
     pub patches: Vec<Arc<PatchIndex>>,
     /// Patches that a new search does not find any more: they are not listed until they are found again.
     pub vanished: Vec<PatchId>,
+    /// Whether receipts also take the place of what the cube holds already: its pixels may be damaged.
+    #[serde(default)]
+    pub rewrite: bool,
     /// A line for the history.
     pub message: String,
 }

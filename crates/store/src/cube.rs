@@ -68,8 +68,17 @@ impl Cube {
             Kind::Zarr => Backing::Zarr(Plain::new(plain::objects(location, options)?, location)),
         };
         let cube = Self { inner: Arc::new(Inner { location: location.clone(), options: options.clone(), backing, seen: Mutex::default() }) };
-        cube.tree().await?.layout().await?;
-        Ok(cube)
+        match (cube.tree().await?.layout().await, &cube.inner.backing) {
+            (Ok(_), _) => Ok(cube),
+            // On object storage the repository is there a moment before its first commit, which may have come by now.
+            (Err(Error::NotACube { .. }), Backing::Icechunk(ice)) if location.local_path().is_none() => {
+                if ice.history(2).await?.len() < 2 {
+                    return Err(Error::Unfinished { location: location.to_string() });
+                }
+                cube.tree().await?.layout().await.map(|_| cube)
+            }
+            (Err(e), _) => Err(e),
+        }
     }
 
     /// Where it lies.
@@ -208,7 +217,7 @@ fn is_empty(path: &Path) -> std::io::Result<bool> {
 async fn occupied(location: &Location, options: &StorageOptions) -> Error {
     match Box::pin(Cube::open(location, options)).await {
         Ok(_) | Err(Error::TooNew { .. }) => Error::AlreadyExists { location: location.to_string() },
-        Err(e @ Error::NotACube { .. }) => e,
+        Err(e @ (Error::NotACube { .. } | Error::Unfinished { .. } | Error::Damaged { .. } | Error::DamagedFile { .. })) => e,
         Err(_) => Error::NotACube { location: location.to_string(), found: "something is there that cannot be opened".into() },
     }
 }
@@ -279,9 +288,13 @@ async fn create_remote(location: &Location, options: &StorageOptions, layout: &L
                 Err(e) => return Err(e),
                 Ok(_) => return Err(occupied(location, options).await),
             }
-            // Two that create at once: the lock lets one of them.
+            // Two that create at once: the lock lets one of them, and then the other, who must not empty the cube again.
             plain.lock().await?;
-            let made = Replay { tree: &mut Tree::empty(plain.keys(), location), session: None }.create(layout).await;
+            let made = match Tree::published(plain.keys(), location).await {
+                Ok(None) => Replay { tree: &mut Tree::empty(plain.keys(), location), session: None }.create(layout).await,
+                Ok(Some(_)) => Err(Error::AlreadyExists { location: location.to_string() }),
+                Err(e) => Err(e),
+            };
             plain.unlock().await;
             made
         }

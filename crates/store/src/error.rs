@@ -37,6 +37,12 @@ pub enum Error {
         /// What lies there.
         found: String,
     },
+    /// A cube on object storage that another program is making, or stopped making.
+    #[error("the cube at `{location}` is not whole yet")]
+    Unfinished {
+        /// The cube.
+        location: String,
+    },
     /// The cube was written by a later program.
     #[error("the cube at `{location}` has format {found}, written by {program}; this program reads formats up to {known}")]
     TooNew {
@@ -56,6 +62,16 @@ pub enum Error {
         location: String,
         /// What does not fit.
         problem: String,
+    },
+    /// A file of the cube is gone, cut short or changed.
+    #[error("the file `{file}` of the cube at `{location}` is damaged: {cause}")]
+    DamagedFile {
+        /// The cube.
+        location: String,
+        /// The file, by its place in the cube.
+        file: String,
+        /// What the layers below said.
+        cause: Cause,
     },
     /// A layout that cannot be stored.
     #[error("this cube cannot be stored: {0}")]
@@ -178,6 +194,7 @@ impl Error {
             Self::NotFound { location } => format!("create it with `cube create {location} --spec cube.toml`, or check the name"),
             Self::AlreadyExists { .. } => "load into it, choose another name, or remove it first".into(),
             Self::NotACube { .. } => "choose another name, or remove what is there".into(),
+            Self::Unfinished { .. } => "wait a moment; where nobody is making it any more, remove what is there".into(),
             Self::TooNew { .. } => "use a newer version of this program".into(),
             Self::NoGroup { .. } | Self::NoBand { .. } | Self::NoStep { .. } => "`cube status` shows what the cube holds".into(),
             Self::OffAxis { .. } => "ask for times of the declared axis (`cube status` shows them), or create a cube whose axis grows".into(),
@@ -190,21 +207,33 @@ impl Error {
             Self::LockLost { .. } => "run the same command again: what was committed is kept".into(),
             Self::NoLocks { .. } => "put the cube on a local disk or on object storage".into(),
             Self::Contended { .. } => "run the same command again with fewer writers, or with larger batches".into(),
-            Self::Storage { cause, .. } => match cause.io? {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Self::Storage { doing, cause, .. } => match cause.io {
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge) => {
                     "free some space and run the same command again: what was committed is kept".into()
                 }
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "check that you may write there".into(),
-                _ => return None,
+                Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => "check that you may write there".into(),
+                _ if matches!(*doing, "open" | "create") => return None,
+                _ => {
+                    "what was committed is kept. Run the same command again; if it stays so, `cube status CUBE --check` names what is damaged".into()
+                }
             },
-            Self::Damaged { .. } | Self::Layout(_) | Self::Misfit { .. } | Self::GroupDiffers { .. } | Self::Codec { .. } => return None,
+            Self::DamagedFile { file, .. } if file == "zarr.json" => {
+                "nothing was changed. Put the file back from a copy, or make the cube anew".into()
+            }
+            Self::DamagedFile { .. } => {
+                "nothing was changed. Put the file back from a copy; or go back to before the last commit and load again: copy \
+                                         the first file, by name, of the cube's folder `overwritten` over its file `repo` (keep a copy of that)"
+                    .into()
+            }
+            Self::Damaged { .. } => "nothing was changed. Put the cube's files back from a copy, or make it anew from its spec".into(),
+            Self::Layout(_) | Self::Misfit { .. } | Self::GroupDiffers { .. } | Self::Codec { .. } => return None,
         };
         Some(text)
     }
 
     /// Whether trying again later may succeed without changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Contended { .. } | Self::LockLost { .. })
+        matches!(self, Self::Unfinished { .. } | Self::Busy { .. } | Self::Contended { .. } | Self::LockLost { .. })
     }
 
     pub(crate) fn storage(doing: &'static str, location: impl fmt::Display, cause: impl Into<Cause>) -> Self {

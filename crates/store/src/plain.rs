@@ -8,7 +8,7 @@ use object_store::{ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::Loc
 use tokio::sync::Mutex;
 
 use crate::{
-    Error, Location, Result, StorageOptions,
+    Cause, Error, Location, Result, StorageOptions,
     keys::Keys,
     location::Place,
     lock::{FileLock, Lease},
@@ -44,11 +44,28 @@ impl Plain {
         let tree = Tree::published(self.keys(), &self.location).await?;
         match tree {
             Some(tree) => Ok(tree),
-            None if self.objects.list(None).try_next().await.map_err(|e| Error::storage("list", &self.location, e))?.is_some() => {
-                Err(Error::NotACube { location: self.location.to_string(), found: "it holds files, but no zarr.json".into() })
-            }
-            None => Err(Error::NotFound { location: self.location.to_string() }),
+            None => Err(self.without_root().await?),
         }
+    }
+
+    /// What is there where no `zarr.json` is.
+    async fn without_root(&self) -> Result<Error> {
+        let failed = |e| Error::storage("list", &self.location, e);
+        let location = self.location.to_string();
+        if self.objects.list(None).try_next().await.map_err(failed)?.is_none() {
+            return Ok(Error::NotFound { location });
+        }
+        let has_lock = match self.objects.head(&LOCK.into()).await {
+            Ok(_) => true,
+            Err(object_store::Error::NotFound { .. }) => false,
+            Err(e) => return Err(failed(e)),
+        };
+        Ok(match (has_lock, self.location.local_path()) {
+            (false, _) => Error::NotACube { location, found: "it holds files, but no zarr.json".into() },
+            // There the root comes last; in a directory all of it appears at once.
+            (true, None) => Error::Unfinished { location },
+            (true, Some(_)) => Error::DamagedFile { location, file: "zarr.json".into(), cause: Cause::text("it is gone") },
+        })
     }
 
     /// Becomes the one writer, for as long as this lives; says who is, when another process is.

@@ -72,7 +72,7 @@ impl Replay<'_> {
             self.insert_steps(&layout, group, &wanted).await?;
         }
         self.tree.publish().await?;
-        let tally = self.take_in(&layout, &batch.receipts).await?;
+        let tally = self.take_in(&layout, batch).await?;
         self.add_searches(&layout, batch).await?;
         self.tree.publish().await?;
         Ok(tally)
@@ -197,19 +197,22 @@ impl Replay<'_> {
         Ok(())
     }
 
-    async fn take_in(&self, layout: &Layout, receipts: &[Receipt]) -> Result<Tally> {
+    async fn take_in(&self, layout: &Layout, batch: &Batch) -> Result<Tally> {
         let mut variables: BTreeMap<(&str, &str), Vec<&Receipt>> = BTreeMap::new();
-        for receipt in receipts {
+        for receipt in &batch.receipts {
             variables.entry((&receipt.group, &receipt.band)).or_default().push(receipt);
         }
         let mut tally = Tally::default();
         for ((group, band), receipts) in variables {
-            self.take_in_variable(layout, (group, band), &receipts, &mut tally).await?;
+            let taken = self.take_in_variable(layout, (group, band), &receipts, batch.rewrite).await?;
+            tally.written += taken;
+            tally.dropped += receipts.len() - taken;
         }
         Ok(tally)
     }
 
-    async fn take_in_variable(&self, layout: &Layout, (group, band): (&str, &str), receipts: &[&Receipt], tally: &mut Tally) -> Result<()> {
+    /// Takes in the receipts of one variable, and answers how many.
+    async fn take_in_variable(&self, layout: &Layout, (group, band): (&str, &str), receipts: &[&Receipt], rewrite: bool) -> Result<usize> {
         let grid = layout.unit_grid(layout.group(group).ok_or_else(|| Error::NoGroup { group: group.into() })?).chunks();
         layout.band(band).ok_or_else(|| no_band(band, layout.bands.iter().map(|b| &b.name)))?;
         let steps = steps(self.tree, layout, group).await?;
@@ -229,15 +232,13 @@ impl Replay<'_> {
         for (at, chunk) in &mut chunks {
             if let Some(cells) = cells.get_mut(at) {
                 cells.values_mut().for_each(|cell| cell.before = chunk.state[cell.offset]);
-                cells.retain(|_, cell| !holds(chunk, cell));
+                cells.retain(|_, cell| rewrite || !holds(chunk, cell));
             }
         }
         cells.retain(|_, cells| !cells.is_empty());
         let accepted: usize = cells.values().map(BTreeMap::len).sum();
-        tally.written += accepted;
-        tally.dropped += receipts.len() - accepted;
         if accepted == 0 {
-            return Ok(());
+            return Ok(0);
         }
         chunks.retain(|at, _| cells.contains_key(at));
         self.withdraw(&ledger, &chunks, &cells).await?;
@@ -249,7 +250,8 @@ impl Replay<'_> {
                 chunk.fingerprint[cell.offset] = cell.receipt.fingerprint;
             }
         }
-        self.write_ledger(&ledger, &chunks).await
+        self.write_ledger(&ledger, &chunks).await?;
+        Ok(accepted)
     }
 
     /// On plain Zarr: marks units that are about to be overwritten as not loaded, so that no cell ever speaks of other pixels than there are.

@@ -1,6 +1,7 @@
 //! Icechunk: a repository with transactions.
 
 use std::{
+    collections::BTreeMap,
     num::{NonZeroU16, NonZeroUsize},
     path::Path,
     sync::Arc,
@@ -9,19 +10,21 @@ use std::{
 
 use chrono::Utc;
 use cube_core::Layout;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use icechunk::{
     Repository, RepositoryConfig, Storage, Store,
     config::{
         ManifestConfig, ManifestSplitCondition, ManifestSplitDim, ManifestSplitDimCondition, ManifestSplittingConfig, S3Credentials, S3Options,
         S3StaticCredentials,
     },
+    format::{IcechunkFormatErrorKind, SnapshotId},
     ops::{
         expiration::{ExpiredRefAction, expire},
         gc::{GCConfig, GCSummary, garbage_collect},
     },
     repository::{RepositoryError, RepositoryErrorKind, VersionInfo},
     session::{Session, SessionError, SessionErrorKind},
+    storage::StorageErrorKind,
 };
 use tokio::sync::RwLock;
 
@@ -31,6 +34,8 @@ use crate::{Error, Location, Result, StorageOptions, documents::LEDGER_SIDE, err
 const BRANCH: &str = "main";
 /// Most parts that the manifests of an array are split into, because a commit looks at every one.
 const MOST_SPLITS: usize = 20_000;
+/// Files that are read at once.
+const READERS: usize = 16;
 /// How many steps an axis that grows is taken to have, when manifests are split.
 const ASSUMED_STEPS: usize = 1000;
 
@@ -52,7 +57,10 @@ impl Ice {
     pub(crate) async fn open(location: &Location, options: &StorageOptions) -> Result<Self> {
         let opened = Repository::open(storage(location, options).await?).execute().await;
         let repository = opened.map_err(|e| match e.kind() {
+            // Its other files are there, or nobody would have come here.
+            RepositoryErrorKind::RepositoryDoesntExist if location.local_path().is_some() => damaged(location, "repo".into(), e),
             RepositoryErrorKind::RepositoryDoesntExist => Error::NotFound { location: location.to_string() },
+            _ if is_damage(&e) => damaged(location, "repo".into(), e),
             _ => Error::storage("open", location, e),
         })?;
         Ok(Self { repository, location: location.clone() })
@@ -62,7 +70,10 @@ impl Ice {
     pub(crate) async fn create(at: &Location, options: &StorageOptions, layout: &Layout, location: &Location) -> Result<Self> {
         let created = Repository::create(storage(at, options).await?).config(config(layout)).execute().await;
         let repository = created.map_err(|e| match e.kind() {
-            RepositoryErrorKind::ParentDirectoryNotClean => Error::AlreadyExists { location: location.to_string() },
+            // The second one: somebody else is making it at this moment.
+            RepositoryErrorKind::ParentDirectoryNotClean | RepositoryErrorKind::RepoInfoUpdated | RepositoryErrorKind::Conflict { .. } => {
+                Error::AlreadyExists { location: location.to_string() }
+            }
             _ => Error::storage("create", location, e),
         })?;
         Ok(Self { repository, location: location.clone() })
@@ -72,13 +83,60 @@ impl Ice {
     pub(crate) async fn read(&self) -> Result<(Tree, Arc<RwLock<Session>>)> {
         let version = VersionInfo::BranchTipRef(BRANCH.into());
         let session = self.repository.readonly_session(&version).await.map_err(|e| self.failed("open", e))?;
+        self.check_snapshot(&session).await?;
         Ok(self.tree(session).await)
     }
 
     /// A session on the newest version that collects a change.
     pub(crate) async fn change(&self) -> Result<(Tree, Arc<RwLock<Session>>)> {
         let session = self.repository.writable_session(BRANCH).await.map_err(|e| self.failed("open", e))?;
+        self.check_snapshot(&session).await?;
         Ok(self.tree(session).await)
+    }
+
+    /// Reads the snapshot of a session, which keeps it: later it would be missed without its name.
+    async fn check_snapshot(&self, session: &Session) -> Result<()> {
+        let id = session.snapshot_id();
+        match self.repository.asset_manager().fetch_snapshot(id).await {
+            Ok(_) => Ok(()),
+            Err(e) if is_damage(&e) => Err(damaged(&self.location, format!("snapshots/{id}"), e)),
+            Err(e) => Err(self.failed("read", e)),
+        }
+    }
+
+    /// The files of all versions that are gone, cut short or changed, with what is wrong with each: snapshots, and the manifests that they name.
+    pub(crate) async fn damaged_files(&self) -> Result<BTreeMap<String, Cause>> {
+        let assets = self.repository.asset_manager();
+        let versions = stream::iter(self.history(usize::MAX).await?);
+        let snapshots = versions.map(|version| async move {
+            let id = SnapshotId::try_from(version.id.as_str()).map_err(|e| self.failed("read the history of", Cause::text(e)))?;
+            let manifests = match assets.fetch_snapshot(&id).await {
+                Ok(snapshot) => snapshot.manifest_files().map(|file| Ok(file?.id)).collect::<Result<Vec<_>, Cause>>(),
+                Err(e) if is_damage(&e) => Err(e.into()),
+                Err(e) => return Err(self.failed("read", e)),
+            };
+            Ok::<_, Error>((format!("snapshots/{id}"), manifests))
+        });
+        let mut snapshots = snapshots.buffer_unordered(READERS);
+        let (mut found, mut manifests) = (BTreeMap::new(), BTreeMap::new());
+        while let Some((name, listed)) = snapshots.try_next().await? {
+            match listed {
+                Ok(ids) => manifests.extend(ids.into_iter().map(|id| (format!("manifests/{id}"), id))),
+                Err(cause) => drop(found.insert(name, cause)),
+            }
+        }
+        let manifests = stream::iter(manifests).map(|(name, id)| async move {
+            match assets.fetch_manifest_without_node(&id).await {
+                Ok(_) => Ok(None),
+                Err(e) if is_damage(&e) => Ok(Some((name, Cause::from(e)))),
+                Err(e) => Err(self.failed("read", e)),
+            }
+        });
+        let mut manifests = manifests.buffer_unordered(READERS);
+        while let Some(damaged) = manifests.try_next().await? {
+            found.extend(damaged);
+        }
+        Ok(found)
     }
 
     async fn tree(&self, session: Session) -> (Tree, Arc<RwLock<Session>>) {
@@ -104,7 +162,6 @@ impl Ice {
 
     /// Newest versions first: id, time, message.
     pub(crate) async fn history(&self, limit: usize) -> Result<Vec<crate::Version>> {
-        use futures::StreamExt as _;
         let failed = |e: RepositoryError| self.failed("read the history of", e);
         let versions = self.repository.ancestry(&VersionInfo::BranchTipRef(BRANCH.into())).await.map_err(failed)?;
         let versions = versions.map_ok(|v| crate::Version { id: v.id.to_string(), time: v.flushed_at, message: v.message });
@@ -126,6 +183,25 @@ impl Ice {
 
     fn failed(&self, doing: &'static str, cause: impl Into<Cause>) -> Error {
         Error::storage(doing, &self.location, cause)
+    }
+}
+
+fn damaged(location: &Location, file: String, cause: impl Into<Cause>) -> Error {
+    Error::DamagedFile { location: location.to_string(), file, cause: cause.into() }
+}
+
+/// Whether a file is gone, or its bytes are not what they should be; as against a storage that does not answer.
+fn is_damage(error: &RepositoryError) -> bool {
+    use IcechunkFormatErrorKind as Format;
+    use RepositoryErrorKind as Kind;
+    match error.kind() {
+        Kind::StorageError(StorageErrorKind::ObjectNotFound) | Kind::DeserializationError(_) => true,
+        // A repository that is whole, and of another making.
+        Kind::FormatError(Format::InvalidSpecVersion { .. } | Format::BranchNotFound { .. } | Format::FeatureFlagDisabled { .. }) => false,
+        Kind::FormatError(_) => true,
+        // Bytes that cannot be decompressed.
+        Kind::IOError(e) => matches!(e.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::Other),
+        _ => false,
     }
 }
 

@@ -138,7 +138,11 @@ impl Tree {
         };
         let attributes = document.get_mut("attributes").map(Value::take).unwrap_or_default();
         let Some(format) = attributes.get("format").and_then(Value::as_u64) else {
-            return Err(not_a_cube(&format!("it is {what} of another program")));
+            let is_virtual = self.document("_cube/granules").await?.is_some();
+            let of_another = || format!("it is {what} of another program");
+            let found =
+                if is_virtual { "it holds references that `cube virtualize` wrote, and opens in Python as it is".into() } else { of_another() };
+            return Err(not_a_cube(&found));
         };
         if format > FORMAT {
             let program = attributes.get("program").and_then(Value::as_str).unwrap_or("an unknown program").to_string();

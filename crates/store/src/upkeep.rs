@@ -8,11 +8,12 @@ use std::{
 use chrono::{DateTime, Utc};
 use cube_core::{ChunkIndex, Layout};
 use futures::TryStreamExt;
+use icechunk::format::{ChunkIndices, manifest::ChunkPayload};
 use object_store::ObjectStore as _;
 use serde::Serialize;
 
 use crate::{
-    Cube, Error, Result, State,
+    Cause, Cube, Error, Result, State,
     cube::Backing,
     documents,
     ledger::Ledger,
@@ -78,7 +79,7 @@ impl Cube {
                 let _lock = self.file_lock().await?;
                 let (versions, removed) = ice.collect_garbage(older_than).await?;
                 if removed.objects_failed_to_delete > 0 {
-                    let cause = crate::error::Cause::text(removed.delete_errors.join("; "));
+                    let cause = Cause::text(removed.delete_errors.join("; "));
                     return Err(Error::storage("remove orphans of", self.location(), cause));
                 }
                 let files = removed.manifests_deleted + removed.snapshots_deleted + removed.attributes_deleted + removed.transaction_logs_deleted;
@@ -112,6 +113,43 @@ impl Cube {
                 let keys = plain.list().await?;
                 let chunks = keys.iter().filter_map(|(key, ..)| data_chunk(&layout, key)).filter(|(g, b, _)| (*g, *b) == (group, band));
                 Ok(chunks.filter_map(|(_, _, indices)| unit_of(&indices)).collect())
+            }
+        }
+    }
+
+    /// Files of the repository that are gone, cut short or changed, each with what is wrong: snapshots and manifests of all versions. Chunks are not
+    /// looked at: they are read one by one. None on plain Zarr, which has no such files.
+    ///
+    /// # Errors
+    /// A storage that does not answer.
+    pub async fn damaged_files(&self) -> Result<BTreeMap<String, Cause>> {
+        match &self.inner.backing {
+            Backing::Icechunk(ice) => ice.damaged_files().await,
+            Backing::Zarr(_) => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// The file that a storage unit lies in, by its place in the cube; none where it lies in another's (small ones in manifests) or is not stored.
+    ///
+    /// # Errors
+    /// References that cannot be read.
+    pub async fn file_of(&self, group: &str, band: &str, time_unit: usize, at: ChunkIndex) -> Result<Option<String>> {
+        let layout = self.tree().await?.layout().await?;
+        let (time, place) = (time_unit as u32, [at.row, at.col]);
+        let indices = if documents::has_time(&layout) { vec![time, place[0], place[1]] } else { place.to_vec() };
+        let path = documents::path(group, band);
+        match &self.inner.backing {
+            Backing::Icechunk(ice) => {
+                let (_, session) = ice.read().await?;
+                let payload = session.read().await.get_chunk_ref(&ice_path(&path)?, &ChunkIndices(indices)).await;
+                Ok(match payload.map_err(|e| Error::storage("read", &path, e))? {
+                    Some(ChunkPayload::Ref(chunk)) => Some(format!("chunks/{}", chunk.id)),
+                    _ => None,
+                })
+            }
+            Backing::Zarr(plain) => {
+                let key = plain.tree().await?.array(&path).await?.key(&indices.into_iter().map(u64::from).collect::<Vec<_>>());
+                Ok(Some(key))
             }
         }
     }

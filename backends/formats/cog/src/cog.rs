@@ -68,10 +68,10 @@ fn assemble(directories: &[Directory], size: u64, stated: &SourceGrid, source: B
     }
     let full = &images[0].pixels;
     let nodata = first.text(tag::GDAL_NODATA).and_then(|text| metadata::nodata(&text, full.sample.dtype));
-    let scaling = metadata::scaling(first.text(tag::GDAL_METADATA).as_deref(), full.samples);
+    let facts = metadata::facts(first.text(tag::GDAL_METADATA).as_deref(), full.samples);
     let has_mask = images.iter().any(|i| i.mask.is_some());
     let alpha_is_mask = full.alpha && !has_mask && nodata.is_none();
-    Ok(CogImage { source, grids, images, nodata, scaling, alpha_is_mask })
+    Ok(CogImage { source, grids, images, nodata, facts, alpha_is_mask })
 }
 
 const REDUCED: u64 = 1;

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use cube_backend::{Block, ByteSource, Error, Image, Kind, Place, Result};
+use cube_backend::{Block, ByteSource, Error, Image, Kind, Label, Place, Result};
 use cube_core::{DType, GeoBox, Number, Pixels, Raster, Window};
 
 use crate::{
@@ -18,7 +18,8 @@ pub(crate) struct CogImage {
     /// One per grid.
     pub(crate) images: Vec<Stored>,
     pub(crate) nodata: Option<Number>,
-    pub(crate) scaling: Box<[Option<(f64, f64)>]>,
+    /// Of each band.
+    pub(crate) facts: Box<[metadata::Facts]>,
     /// Whether the last band says which pixels hold data.
     pub(crate) alpha_is_mask: bool,
 }
@@ -44,7 +45,11 @@ impl Image for CogImage {
     }
 
     fn scaling(&self, band: usize) -> Option<(f64, f64)> {
-        self.scaling.get(band).copied().flatten()
+        self.facts.get(band).and_then(|facts| facts.scaling)
+    }
+
+    fn label(&self, band: usize) -> Label {
+        self.facts.get(band).map(|facts| facts.label.clone()).unwrap_or_default()
     }
 
     fn levels(&self) -> &[GeoBox] {

@@ -1,7 +1,12 @@
-//! What GDAL keeps in its private tags: nodata, scale and offset.
+//! What GDAL keeps in its private tags: nodata, scale and offset, units and descriptions.
 
+use cube_backend::Label;
 use cube_core::{DType, Number, Pixel, Pixels};
-use quick_xml::{Reader, events::Event};
+use quick_xml::{
+    Reader,
+    escape::{resolve_xml_entity, unescape},
+    events::{BytesRef, Event},
+};
 
 /// The nodata value, if the text is one and a pixel can have it.
 pub(crate) fn nodata(text: &str, dtype: DType) -> Option<Number> {
@@ -39,54 +44,79 @@ fn near_mask<T: Pixel>(values: &[T], nodata: f64) -> Option<Vec<bool>> {
     (candidates && values.iter().any(near)).then(|| values.iter().map(|v| !near(v)).collect())
 }
 
-/// Scale and offset of each band; `None` for a band of which neither is stated. XML that cannot be read states nothing.
-pub(crate) fn scaling(xml: Option<&str>, bands: usize) -> Box<[Option<(f64, f64)>]> {
-    let mut found = vec![(None, None); bands];
-    for item in xml.map(items).unwrap_or_default() {
-        if let Some((scale, offset)) = found.get_mut(item.sample) {
-            match item.role.as_str() {
-                "scale" => *scale = Some(item.value),
-                "offset" => *offset = Some(item.value),
-                _ => {}
-            }
-        }
-    }
-    let complete =
-        |(scale, offset): (Option<f64>, Option<f64>)| (scale.is_some() || offset.is_some()).then(|| (scale.unwrap_or(1.0), offset.unwrap_or(0.0)));
-    found.into_iter().map(complete).collect()
+/// What GDAL says of a band.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Facts {
+    /// Scale and offset; `None` when neither is stated.
+    pub(crate) scaling: Option<(f64, f64)>,
+    pub(crate) label: Label,
 }
 
+/// What is said of each band. XML that cannot be read says nothing.
+pub(crate) fn facts(xml: Option<&str>, bands: usize) -> Box<[Facts]> {
+    let mut found = vec![Facts::default(); bands];
+    for item in xml.map(items).unwrap_or_default() {
+        let Some(facts) = found.get_mut(item.sample) else { continue };
+        let number = item.text.parse::<f64>();
+        let (scale, offset) = facts.scaling.unwrap_or((1.0, 0.0));
+        match (item.role.as_str(), number) {
+            ("scale", Ok(scale)) => facts.scaling = Some((scale, offset)),
+            ("offset", Ok(offset)) => facts.scaling = Some((scale, offset)),
+            ("unittype", _) if !item.text.is_empty() => facts.label.unit = Some(item.text),
+            ("description", _) if !item.text.is_empty() => facts.label.long_name = Some(item.text),
+            _ => {}
+        }
+    }
+    found.into()
+}
+
+/// A text about a band.
 struct Item {
     sample: usize,
     role: String,
-    value: f64,
+    text: String,
 }
 
-/// The items that belong to a band, have a role and are numbers.
+/// The items that belong to a band and have a role.
 fn items(xml: &str) -> Vec<Item> {
     let mut reader = Reader::from_str(xml);
     let mut items = Vec::new();
-    let mut open: Option<(usize, String, String)> = None;
+    let mut open: Option<Item> = None;
     loop {
         match reader.read_event() {
             Ok(Event::Start(tag)) if tag.name().as_ref() == b"Item" => {
                 let attribute = |name: &str| tag.try_get_attribute(name).ok().flatten().map(|a| String::from_utf8_lossy(&a.value).into_owned());
                 let sample = attribute("sample").and_then(|s| s.parse().ok());
-                open = sample.zip(attribute("role")).map(|(sample, role)| (sample, role, String::new()));
+                open = sample.zip(attribute("role")).map(|(sample, role)| Item { sample, role, text: String::new() });
             }
             Ok(Event::Text(text)) => {
-                if let (Some((_, _, value)), Ok(text)) = (&mut open, text.decode()) {
-                    value.push_str(&text);
+                if let (Some(item), Ok(text)) = (&mut open, text.decode()) {
+                    item.text.push_str(&text);
                 }
             }
-            Ok(Event::End(_)) => {
-                let done = open.take().and_then(|(sample, role, value)| Some(Item { sample, role, value: value.trim().parse().ok()? }));
-                items.extend(done);
+            Ok(Event::GeneralRef(reference)) => {
+                if let (Some(item), Some(character)) = (&mut open, character(&reference)) {
+                    item.text.push_str(&character);
+                }
             }
+            Ok(Event::End(_)) => items.extend(open.take().map(|item| Item { text: twice_escaped(item.text.trim()), ..item })),
             Ok(Event::Eof) | Err(_) => return items,
             Ok(_) => {}
         }
     }
+}
+
+/// GDAL escapes texts before the XML does, and undoes both.
+fn twice_escaped(text: &str) -> String {
+    unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// What `&amp;` or `&#176;` stands for.
+fn character(reference: &BytesRef<'_>) -> Option<String> {
+    if let Ok(Some(character)) = reference.resolve_char_ref() {
+        return Some(character.to_string());
+    }
+    reference.decode().ok().and_then(|name| resolve_xml_entity(&name)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -94,16 +124,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scale_and_offset_are_read_by_role_and_band() {
+    fn facts_are_read_by_role_and_band() {
         let xml = r#"<GDALMetadata>
             <Item name="OFFSET" sample="1" role="offset">-0.1</Item>
             <Item name="SCALE" sample="1" role="scale">1e-4</Item>
             <Item name="scale" sample="0">7</Item>
             <Item name="SCALE" sample="2" role="scale">2</Item>
-            <Item name="DESCRIPTION" sample="0" role="description">a &amp; b</Item>
+            <Item name="DESCRIPTION" sample="0" role="description">a &amp;amp; b</Item>
+            <Item name="UNITTYPE" sample="0" role="unittype">&#176;C</Item>
         </GDALMetadata>"#;
-        assert_eq!(*scaling(Some(xml), 3), [None, Some((1e-4, -0.1)), Some((2.0, 0.0))]);
-        assert_eq!(*scaling(Some("<GDALMetadata><Item sample=\"0\" role=\"scale\">2"), 1), [None]);
+        let found = facts(Some(xml), 3);
+        assert_eq!(found.iter().map(|f| f.scaling).collect::<Vec<_>>(), [None, Some((1e-4, -0.1)), Some((2.0, 0.0))]);
+        assert_eq!(found[0].label, Label { unit: Some("°C".into()), long_name: Some("a & b".into()) });
+        assert_eq!(*facts(Some("<GDALMetadata><Item sample=\"0\" role=\"scale\">2"), 1), [Facts::default()]);
     }
 
     #[test]

@@ -24,7 +24,8 @@ Examples:
   cube collections --cmr --keyword 'sea surface temperature' --cloud-hosted
   cube collections --cmr --keyword ATL08
   # Those of a STAC API that cover a place and time
-  cube collections --stac https://earth-search.aws.element84.com/v1 --roi 10.9,46.6,11.1,46.75 --toi 2024
+  cube collections --stac https://earth-search.aws.element84.com/v1 --roi 10.9,46.6,11.1,46.75 \\
+      --toi 2024
   # Everything that is known of them, as STAC
   cube collections --cmr -c HLSL30.v2.0,HLSS30.v2.0 --format stac
 
@@ -59,9 +60,10 @@ enum Format {
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
-    let service = arguments.service.required(CMR, STAC)?;
+    let service = arguments.service.required(environment, CMR, STAC)?;
+    let options = arguments.paging.options(&service)?;
     let asked = arguments.query.understand(environment).await?;
-    let found = search::collections(&service, &asked, &arguments.paging.options(), environment).await?;
+    let found = search::collections(&service, &asked, &options, environment).await?;
     report(&found.changes, printer);
     let format = arguments.format.unwrap_or(if printer.is_json() { Format::Json } else { Format::Table });
     let mut pages = found.collections.ready_chunks(500);

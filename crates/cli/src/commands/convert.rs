@@ -25,9 +25,9 @@ Examples:
   # What becomes of each field
   cube convert --to stac granule.json -v > /dev/null
 
-Files hold UMM-G or UMM-C, alone, in a list, or as CMR answers `umm_json`; or STAC Items, ItemCollections,
-Collections, or one record a line. `-` is stdin. What one form has no word for travels in a namespace of the
-other and comes back; what is lost, approximated or assumed is reported on stderr.
+Files hold UMM-G or UMM-C, alone, in a list, or as CMR answers `umm_json`; or STAC Items,
+ItemCollections, Collections, or one record a line. `-` is stdin. What one form has no word for
+travels in a namespace of the other and comes back; what is lost, approximated or assumed is reported on stderr.
 
 Exit codes: 0 done; 1 a record cannot be turned; 3 some cannot, and are left out (--skip-failed).";
 

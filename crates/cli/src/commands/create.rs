@@ -4,7 +4,7 @@ use clap::Args;
 use eocube::{Environment, Layout, ResolveOptions, Result};
 use serde::Serialize;
 
-use crate::{exit::Exit, printer::Printer, units};
+use crate::{access::ReadingFlags, exit::Exit, printer::Printer, units};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +15,7 @@ Examples:
   # On object storage
   cube create s3://bucket/alps --spec alps.toml
 
+What the spec leaves open (type, nodata, scale) is read from the header of one image.
 `cube load` with --spec creates the cube too.";
 
 #[derive(Debug, Args)]
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
     /// Allow more than a million chunks per variable.
     #[arg(long)]
     huge: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingFlags,
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     asked::ServiceFlags,
+    collections::wrongly_named,
     exit::Exit,
     printer::Printer,
     units::{self, several},
@@ -48,10 +49,10 @@ enum Format {
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
-    let named = arguments.service.named();
+    let named = arguments.service.named(environment);
     let is_named = named.is_some();
-    let service = named.unwrap_or_else(|| SearchService::Cmr(arguments.service.cmr_root()));
-    let collection = search::describe(&service, &arguments.collection, environment).await;
+    let service = named.unwrap_or_else(|| SearchService::Cmr(arguments.service.cmr_root(environment)));
+    let collection = search::describe(&service, &arguments.collection, environment).await.map_err(wrongly_named);
     let collection = collection.map_err(|error| if is_named { error } else { or_stac(error) })?;
     match arguments.format {
         Format::Text => {
@@ -165,12 +166,21 @@ impl fmt::Display for Answer {
             write!(f, "\n\nassets\n{}", units::table(&rows).trim_end_matches('\n'))?;
         }
         if let Some(example) = &self.example {
-            write!(f, "\n\n{} of {}", several(example.files.len() as u64, "file"), example.id)?;
-            let rows: Vec<[String; 4]> = example.files.iter().map(file).collect();
+            let (files, links): (Vec<_>, Vec<_>) = example.files.iter().partition(|f| is_file(f));
+            write!(f, "\n\n{} of {}", several(files.len() as u64, "file"), example.id)?;
+            let rows: Vec<[String; 4]> = files.into_iter().map(file).collect();
             write!(f, "\n{}", units::table(&rows).trim_end_matches('\n'))?;
+            if !links.is_empty() {
+                write!(f, "\nlinks: {}", links.iter().map(|l| l.key.as_str()).collect::<Vec<_>>().join(", "))?;
+            }
         }
         Ok(())
     }
+}
+
+/// Whether it is a file of the granule, as against the address of a service or of a page about it.
+fn is_file(file: &FileFacts) -> bool {
+    !file.roles.iter().any(|role| role == "service" || role == "documentation")
 }
 
 fn file(file: &FileFacts) -> [String; 4] {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::virtualize::Dmrpp;
 use crate::{
+    access::KeyFlags,
     exit::Exit,
     printer::Printer,
     units::{self, several},
@@ -16,7 +17,8 @@ Examples:
   cube inspect granule.nc
   cube inspect https://archive.example.org/granule.nc.dmrpp
   # Variables that cannot be virtual, by reason
-  cube inspect granule.h5 --json | jq '.groups[].variables[] | select(.fate == \"refused\") | {path, reason, detail}'
+  cube inspect granule.h5 --json |
+      jq '.groups[].variables[] | select(.fate == \"refused\") | {path, reason, detail}'
 
 Only headers are read. Reasons are explained in docs/virtual-refusals.md.";
 
@@ -31,6 +33,8 @@ pub(crate) struct Arguments {
     /// Show attributes too.
     #[arg(long)]
     attributes: bool,
+    #[command(flatten)]
+    pub(crate) keys: KeyFlags,
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {

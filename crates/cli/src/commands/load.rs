@@ -6,12 +6,12 @@ use std::{
 };
 
 use clap::Args;
-use eocube::{Cancel, Cube, Environment, Error, LoadOptions, Outcome, ResolveOptions, Result, TileFile, TileTarget};
+use eocube::{Cancel, Cube, Environment, Error, LoadOptions, Outcome, Request, ResolveOptions, Result, StoreError, TileFile, TileTarget};
 use serde::Serialize;
 
 use super::create::Created;
 use crate::{
-    access::{AccessFlags, ProviderFlag},
+    access::ReadingFlags,
     exit::Exit,
     interrupt,
     printer::Printer,
@@ -64,15 +64,16 @@ pub(crate) struct Arguments {
     /// Search again, and rewrite the chunks whose patches are new, changed or gone.
     #[arg(long)]
     refresh: bool,
+    /// Fill again what is there, too: chunks that `cube status --check` found damaged.
+    #[arg(long)]
+    rewrite: bool,
     /// Allow a new cube more than a million chunks per variable.
     #[arg(long, requires = "spec")]
     huge: bool,
     #[command(flatten)]
     workers: Workers,
     #[command(flatten)]
-    pub(crate) access: AccessFlags,
-    #[command(flatten)]
-    pub(crate) provider: ProviderFlag,
+    pub(crate) reading: ReadingFlags,
     /// Write the tile: just the array that was asked for, as NAME.tif or NAME.zarr.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -88,11 +89,12 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     let cube = open(arguments, &place, environment, printer).await?;
     let snapshot = cube.snapshot().await?;
     let request = place.request(&arguments.bands, snapshot.layout())?;
+    request::warn_of_what_lies_beyond(&request, snapshot.layout(), printer)?;
 
     let (cancel, reporter) = (Cancel::default(), Arc::new(Reporter::new(printer)));
     let context = request::context(environment, snapshot.layout(), &arguments.workers, reporter.clone(), &cancel);
     interrupt::listen(cancel, printer.clone(), "stopping: chunks in flight are finished and committed (Ctrl-C again stops at once)");
-    let options = LoadOptions { skip_failed: arguments.skip_failed, refresh: arguments.refresh };
+    let options = LoadOptions { skip_failed: arguments.skip_failed, refresh: arguments.refresh, rewrite: arguments.rewrite };
     let loaded = eocube::load(&cube, &request, options, context).await;
     reporter.finish();
     cube.clone().close().await;
@@ -100,12 +102,20 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
 
     let whole = outcome.failed == 0 && !outcome.interrupted;
     let tile = match &target {
-        Some(target) if whole => target.write(&cube.snapshot().await?, &request, environment).await?,
-        _ => Vec::new(),
+        Some(target) if whole => write_tile(target, &cube, &request, environment).await,
+        _ => Ok(Vec::new()),
     };
     report_failures(&outcome, printer);
+    // What was loaded is told also where the tile has failed.
+    let (tile, tile_error) = match tile {
+        Ok(files) => (files, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let summary = Summary::new(&arguments.cube, &outcome, environment, started.elapsed(), tile);
     printer.summary(&summary);
+    if let Some(error) = tile_error {
+        return Err(error);
+    }
     if outcome.interrupted {
         printer.line("stopped before it was done: run the same command again to go on");
     }
@@ -113,6 +123,10 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
         printer.warn("the tile was not written, because the load is not complete");
     }
     Ok(exit(&outcome))
+}
+
+async fn write_tile(target: &TileTarget, cube: &Cube, request: &Request, environment: &Environment) -> Result<Vec<TileFile>> {
+    target.write(&cube.snapshot().await?, request, environment).await
 }
 
 fn exit(outcome: &Outcome) -> Exit {
@@ -128,13 +142,17 @@ async fn open(arguments: &Arguments, place: &Place, environment: &Environment, p
     let mut result = open_once(arguments, place, environment, printer).await;
     // Another program was faster to make it. It serves as well, if it is of this spec, and is whole in a moment.
     for _ in 0..RACE_TRIES {
-        if !matches!(&result, Err(Error::Store(eocube::StoreError::AlreadyExists { .. }))) {
+        if !matches!(&result, Err(Error::Store(e)) if is_raced(e)) {
             break;
         }
         tokio::time::sleep(RACE_WAIT).await;
         result = open_once(arguments, place, environment, printer).await;
     }
     result
+}
+
+fn is_raced(error: &StoreError) -> bool {
+    matches!(error, StoreError::AlreadyExists { .. } | StoreError::Unfinished { .. } | StoreError::Busy { .. })
 }
 
 async fn open_once(arguments: &Arguments, place: &Place, environment: &Environment, printer: &Printer) -> Result<Cube> {
@@ -150,14 +168,14 @@ async fn open_once(arguments: &Arguments, place: &Place, environment: &Environme
             let message = format!("the cube `{}` was made with another spec:\n  - {}", arguments.cube, differences.join("\n  - "));
             Err(Error::refused(message, "leave out --spec to load into the cube as it is, or give another name to make another cube"))
         }
-        (Err(Error::Store(eocube::StoreError::NotFound { .. })), Some(spec)) => {
+        (Err(Error::Store(StoreError::NotFound { .. })), Some(spec)) => {
             let options = ResolveOptions { roi: Some(place.roi.clone()), toi: place.toi.clone(), huge: arguments.huge };
             let cube = environment.create_cube(&arguments.cube, &spec, &options).await?;
             let created = Created::new(&arguments.cube, cube.snapshot().await?.layout());
             printer.say(&created);
             Ok(cube)
         }
-        (Err(Error::Store(eocube::StoreError::NotFound { location })), None) => Err(Error::refused(
+        (Err(Error::Store(StoreError::NotFound { location })), None) => Err(Error::refused(
             format!("there is no cube at `{location}`"),
             format!("create it as you load, with `--spec cube.toml`, or check the name `{}`", arguments.cube),
         )),
@@ -172,7 +190,7 @@ fn report_failures(outcome: &Outcome, printer: &Printer) {
     }
     for failure in &outcome.failures {
         let error = Error::from(failure.error.clone());
-        let reasons = crate::errors::messages(&error).join(": ");
+        let reasons = error.messages().join(": ");
         printer.line(format_args!("{} {} could not be read: {reasons}", printer.paint.red("error:"), failure.patch));
     }
     let general = if outcome.failed > 0 {
@@ -256,11 +274,14 @@ impl fmt::Display for Summary {
             } else {
                 "the source has nothing there".into()
             };
-            write!(f, "nothing to do: {there} ({took})")?;
+            let nothing = if self.tile.is_empty() { "nothing to do" } else { "nothing to fetch" };
+            write!(f, "{nothing}: {there} ({took})")?;
         } else {
             write!(f, "{} written", several(self.written as u64, "chunk"))?;
-            let counted =
-                [("already there", self.already_there), ("empty in the source", self.empty), ("partial", self.partial), ("failed", self.failed)];
+            if self.empty > 0 {
+                write!(f, " ({} of them empty in the source)", units::count(self.empty as u64))?;
+            }
+            let counted = [("already there", self.already_there), ("partial", self.partial), ("failed", self.failed)];
             for (what, n) in counted.into_iter().filter(|(_, n)| *n > 0) {
                 write!(f, ", {} {what}", units::count(n as u64))?;
             }

@@ -71,9 +71,10 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
 fn environment(command: &Command, printer: &Printer) -> Result<Environment> {
     let overrides = match command {
         Command::Auth(arguments) => arguments.overrides(),
-        Command::Load(arguments) => {
-            Overrides { flags: arguments.access.clone(), provider: arguments.provider.provider.clone(), ..Overrides::default() }
-        }
+        Command::Create(arguments) => arguments.reading.overrides(),
+        Command::Load(arguments) => arguments.reading.overrides(),
+        Command::Plan(arguments) => arguments.reading.overrides(),
+        Command::Inspect(arguments) => arguments.keys.overrides(),
         Command::Search(arguments) => Overrides { flags: arguments.access.clone(), ..Overrides::default() },
         Command::Virtualize(arguments) => arguments.overrides(),
         _ => Overrides::default(),

@@ -5,6 +5,7 @@ use eocube::{Cancel, Environment, Layout, Outline, Planned, Quiet, Request, Resu
 use serde::Serialize;
 
 use crate::{
+    access::ReadingFlags,
     exit::Exit,
     printer::Printer,
     request::{self, Asked, Workers},
@@ -17,7 +18,8 @@ Examples:
   # With every task and patch
   cube plan alps --roi valley.geojson --toi 2024 --json > plan.json
 
-Writes nothing. Asks the catalogue for what no earlier search covers.";
+Writes nothing. Asks the catalogue for what no earlier search covers, and reads the headers of images
+that do not say where they lie.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -34,6 +36,8 @@ pub(crate) struct Arguments {
     refresh: bool,
     #[command(flatten)]
     workers: Workers,
+    #[command(flatten)]
+    pub(crate) reading: ReadingFlags,
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
@@ -42,6 +46,7 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     let snapshot = cube.snapshot().await?;
     let asked_time = place.toi.as_ref().map(ToString::to_string);
     let request = place.request(&arguments.bands, snapshot.layout())?;
+    request::warn_of_what_lies_beyond(&request, snapshot.layout(), printer)?;
     let context = request::context(environment, snapshot.layout(), &arguments.workers, Arc::new(Quiet), &Cancel::default());
     let planned = eocube::plan(&cube, &request, arguments.refresh, &context).await?;
     let pixels = pixels_asked_for(&request, snapshot.layout())?;

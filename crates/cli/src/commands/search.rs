@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use eocube::{
-    BackendKind, Environment, Error, Result,
+    Environment, Error, Result,
     query::{Change, Effect, Service},
     search::{self, Asked, Found, OutputFormat, SearchOptions, SearchService, StacVersion, WriteOptions},
 };
@@ -10,6 +10,7 @@ use eocube::{
 use crate::{
     access::AccessFlags,
     asked::{AssetFlags, PagingFlags, QueryFlags, ServiceFlags},
+    collections::{by_their_names, tell_unknown},
     exit::Exit,
     printer::Printer,
     results,
@@ -21,12 +22,13 @@ const STAC: &str = "cube search --stac https://earth-search.aws.element84.com/v1
 const EXAMPLES: &str = "\
 Examples:
   # Landsat and Sentinel-2 over one valley in June, hardly cloudy
-  cube search --cmr -c HLSL30.v2.0,HLSS30.v2.0 --roi 10.9,46.6,11.1,46.75 --toi 2024-06 --cloud-cover 0,20
+  cube search --cmr -c HLSL30.v2.0,HLSS30.v2.0 --roi 10.9,46.6,11.1,46.75 --toi 2024-06 \\
+      --cloud-cover 0,20
   # How many granules there are
   cube search --cmr -c ATL08 --name 'ATL08_202406*' --toi 2024-06 --count
   # A STAC API, with a condition in CQL2, as a file for geopandas
-  cube search --stac https://earth-search.aws.element84.com/v1 -c sentinel-2-l2a --roi valley.gpkg \\
-      --toi 2024-06/2024-08 --filter 'eo:cloud_cover < 20' --out valley.parquet
+  cube search --stac https://earth-search.aws.element84.com/v1 -c sentinel-2-l2a \\
+      --roi valley.gpkg --toi 2024-06/2024-08 --filter 'eo:cloud_cover < 20' --out valley.parquet
   # Addresses of files, to be virtualized
   cube search --cmr -c MUR-JPL-L4-GLOB-v4.1 --toi 2024-06 --format urls > urls.txt
   # The query alone, in the words of each service
@@ -72,8 +74,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    fn options(&self) -> SearchOptions {
-        SearchOptions { stac_version: self.stac_version.into(), ..self.paging.options() }
+    fn options(&self, service: &SearchService) -> Result<SearchOptions> {
+        Ok(SearchOptions { stac_version: self.stac_version.into(), ..self.paging.options(service)? })
+    }
+
+    async fn asked(&self, environment: &Environment) -> Result<Asked> {
+        Ok(Asked { assets: self.assets.filter()?, ..self.query.understand(environment).await? })
     }
 }
 
@@ -140,21 +146,21 @@ impl Format {
 }
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
-    let asked = Asked { assets: arguments.assets.filter()?, ..arguments.query.understand(environment).await? };
     if arguments.to_cmr || arguments.to_stac {
-        return print_query(arguments, &asked, printer);
+        return print_query(arguments, &arguments.asked(environment).await?, environment, printer);
     }
-    let service = arguments.service.required(CMR, STAC)?;
+    let service = arguments.service.required(environment, CMR, STAC)?;
+    let options = arguments.options(&service)?;
+    let asked = arguments.asked(environment).await?;
     if arguments.query.is_empty() && matches!(service, SearchService::Cmr(_)) {
         return Err(Error::refused("nothing is asked for", "name a collection with -c, a region with --roi, a time with --toi, or a --query file"));
     }
     if arguments.count {
-        let (count, changes) = search::count(&service, &asked, &arguments.options(), environment).await?;
+        let asked = by_their_names(&service, asked, environment, printer).await?;
+        let (count, changes) = search::count(&service, &asked, &options, environment).await?;
         report(&changes, printer);
         printer.answer(&results::Count { count });
-        if count == 0 {
-            name_unknown(&service, &asked, environment, printer).await?;
-        }
+        tell_unknown(&service, &asked, count > 0, environment, printer).await;
         return Ok(Exit::Done);
     }
     let format = match (arguments.format, &arguments.out) {
@@ -163,15 +169,23 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
         (None, None) if printer.is_json() => Format::Json,
         (None, None) => Format::Table,
     };
+    if format == Format::Umm && matches!(service, SearchService::Stac(_)) {
+        return Err(Error::refused(
+            "UMM is what CMR writes, and a STAC service was asked",
+            "take --format stac; `cube convert --to umm` makes UMM of items",
+        ));
+    }
     if format == Format::Parquet && arguments.out.is_none() {
         return Err(Error::refused("a parquet file is not for the terminal", "add --out NAME.parquet"));
     }
-    let found = search::search(&service, &asked, &arguments.options(), environment).await?;
+    let asked = by_their_names(&service, asked, environment, printer).await?;
+    let found = search::search(&service, &asked, &options, environment).await?;
     report(&found.changes, printer);
-    if !write(found, format, &asked, arguments, environment, printer).await? {
+    let is_found = write(found, format, &asked, arguments, environment, printer).await?;
+    if !is_found {
         printer.say("nothing was found");
-        name_unknown(&service, &asked, environment, printer).await?;
     }
+    tell_unknown(&service, &asked, is_found, environment, printer).await;
     Ok(Exit::Done)
 }
 
@@ -200,29 +214,8 @@ async fn write(found: Found, format: Format, asked: &Asked, arguments: &Argument
     results::write(found.records, form, &options, environment, arguments.out.as_deref(), printer).await
 }
 
-/// Says of each collection that was asked for and does not exist what is called alike.
-async fn name_unknown(service: &SearchService, asked: &Asked, environment: &Environment, printer: &Printer) -> Result<()> {
-    let exact = asked.query.collections.iter().map(ToString::to_string).filter(|id| !id.contains(['*', '?']));
-    for id in exact.collect::<Vec<_>>() {
-        if let Err(error) = search::describe(service, &id, environment).await
-            && is_unknown(&error)
-        {
-            printer.warn(&error);
-            if let Some(hint) = error.hint() {
-                printer.line(format_args!("{} {hint}", printer.paint.cyan("hint:")));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a service does not know what it was asked for, as against a service that does not answer.
-fn is_unknown(error: &Error) -> bool {
-    error.is_usage() || matches!(error, Error::Backend(e) if e.kind() == BackendKind::NotFound)
-}
-
 /// The query in a service's words, for other programs.
-fn print_query(arguments: &Arguments, asked: &Asked, printer: &Printer) -> Result<Exit> {
+fn print_query(arguments: &Arguments, asked: &Asked, environment: &Environment, printer: &Printer) -> Result<Exit> {
     if arguments.to_stac {
         let search = asked.for_stac(Service::Stac)?;
         report(&search.changes, printer);
@@ -236,7 +229,7 @@ fn print_query(arguments: &Arguments, asked: &Asked, printer: &Printer) -> Resul
     if printer.is_json() {
         printer.document(&parameters.value);
     } else {
-        printer.raw(&format!("{}/search/granules.umm_json?{}", arguments.service.cmr_root(), parameters.value.to_query_string()));
+        printer.raw(&format!("{}/search/granules.umm_json?{}", arguments.service.cmr_root(environment), parameters.value.to_query_string()));
     }
     Ok(Exit::Done)
 }
@@ -247,7 +240,7 @@ pub(crate) fn report(changes: &[Change], printer: &Printer) {
         match change.effect {
             Effect::Rewritten if change.field == "region" => printer.say(format_args!("region of {}: {}", change.value, change.reason)),
             // CMR pays no heed to case in names; who asks STAC does not expect that.
-            Effect::Narrowed if change.field == "granule_name" => printer.detail(change),
+            Effect::Narrowed if matches!(change.field.as_str(), "granule_name" | "granule_ur") => printer.detail(change),
             Effect::Dropped | Effect::Widened | Effect::Narrowed => {
                 printer.warn(change);
                 if let Some(hint) = &change.hint {

@@ -17,7 +17,8 @@ Examples:
   cube validate query.json --for cmr
   cube validate query.json --for stac --json
 
-A query is an object of fields: {\"collections\": [\"HLSL30.v2.0\"], \"temporal\": \"2024-06\", \"cloud_cover\": [0, 20]}.
+A query is an object of fields:
+  {\"collections\": [\"HLSL30.v2.0\"], \"temporal\": \"2024-06\", \"cloud_cover\": [0, 20]}
 Its kind is said by `type` (granules, collections or items), or seen from the fields.
 
 Exit codes: 0 the query can be sent; 2 something in it is wrong, or it cannot be read.";

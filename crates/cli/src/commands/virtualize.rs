@@ -16,6 +16,7 @@ use super::search::report;
 use crate::{
     access::{AccessFlags, Overrides, Which},
     asked::{AssetFlags, QueryFlags, ServiceFlags},
+    collections::by_their_names,
     exit::Exit,
     granules::Reporter,
     interrupt,
@@ -36,16 +37,17 @@ Examples:
   cube virtualize a.h5 b.h5 --out grids --concat-dim time --group /science/grids
   cube virtualize a.h5 --out tree --tree
   # Straight from a search
-  cube virtualize --cmr -c MUR-JPL-L4-GLOB-v4.1 --toi 2024-06 --roi 5,40,12,45 --out sst --concat-dim time
+  cube virtualize --cmr -c MUR-JPL-L4-GLOB-v4.1 --toi 2024-06 --roi 5,40,12,45 --out sst \\
+      --concat-dim time
   # One more granule; granules that are there already are passed over
   cube virtualize 'data/*.nc' --out sst --append time
 
 No pixel is copied: the store refers to byte ranges of the files. Granules that do not fit together
 (codecs, chunks, scale_factor, units, other axes …) are refused by name, and nothing is written.
-What a variable can be refused for: docs/virtual-refusals.md; `cube inspect FILE` says it beforehand.
+What a variable can be refused for: docs/virtual-refusals.md; `cube inspect FILE` says it before.
 
-Exit codes: 0 done (variables that are refused are named); 1 failed, or refused with --strict; 2 wrong
-usage; 3 written without the granules that --skip-failed left out.";
+Exit codes: 0 done (variables that are refused are named); 1 failed, refused with --strict, or nothing
+but coordinates left; 2 wrong usage; 3 written without the granules that --skip-failed left out.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -217,7 +219,14 @@ impl Arguments {
 
     /// The search that names the granules; `None` when they are named themselves.
     async fn search(&self, environment: &Environment, printer: &Printer) -> Result<Option<Found>> {
-        let Some(service) = self.service.named() else {
+        let wanted = self.files.filter()?;
+        let Some(service) = self.service.named(environment) else {
+            if wanted.is_some() && !self.inputs.is_empty() {
+                return Err(Error::refused(
+                    "--assets, --include and --exclude choose among the files that a search finds, and files are named here",
+                    "give items as a service, `--stac items.json`, or name the files that are wanted; --asset KEY chooses one of each item",
+                ));
+            }
             if self.query.is_empty() || self.inputs.is_empty() {
                 return Ok(None);
             }
@@ -226,7 +235,8 @@ impl Arguments {
                 "add --cmr or --stac URL instead of naming files",
             ));
         };
-        let asked = Asked { assets: self.files.filter()?, ..self.query.understand(environment).await? };
+        let asked = Asked { assets: wanted, ..self.query.understand(environment).await? };
+        let asked = by_their_names(&service, asked, environment, printer).await?;
         let found = search::search(&service, &asked, &SearchOptions::default(), environment).await?;
         report(&found.changes, printer);
         Ok(Some(found))

@@ -5,7 +5,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use cube_backend::Image;
+use cube_backend::{Image, Label};
 use cube_catalog_stac::Item;
 use cube_core::{Crs, DType, Extent, GeoBox, Number, Roi, Shapes, TimeValue};
 use serde_json::{Map, Value, json};
@@ -27,6 +27,7 @@ struct Band {
     dtype: DType,
     nodata: Option<Number>,
     scaling: Option<(f64, f64)>,
+    label: Label,
 }
 
 /// Rasters that are the assets of one item.
@@ -42,7 +43,7 @@ impl Raster {
     pub(super) fn new(path: &Path, media_type: &'static str, image: &dyn Image) -> Result<Self> {
         let meta = std::fs::metadata(path).map_err(|e| Error::unreadable(path, e))?;
         let grid = image.levels().first().cloned().ok_or_else(|| Error::refused("it has no grid", "georeference it"))?;
-        let band = |b| Band { dtype: image.dtype(b), nodata: image.nodata(b), scaling: image.scaling(b) };
+        let band = |b| Band { dtype: image.dtype(b), nodata: image.nodata(b), scaling: image.scaling(b), label: image.label(b) };
         let since = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         let modified = since.and_then(|d| i64::try_from(d.as_micros()).ok()).map(TimeValue);
         Ok(Self { path: path.to_owned(), media_type, grid, bands: (0..image.bands()).map(band).collect(), bytes: meta.len(), modified })
@@ -127,6 +128,11 @@ impl Band {
         if let Some((scale, offset)) = self.scaling {
             record.insert("raster:scale".into(), json!(scale));
             record.insert("raster:offset".into(), json!(offset));
+        }
+        for (name, text) in [("unit", &self.label.unit), ("description", &self.label.long_name)] {
+            if let Some(text) = text {
+                record.insert(name.into(), text.as_str().into());
+            }
         }
         record
     }

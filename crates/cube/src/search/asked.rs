@@ -68,7 +68,7 @@ impl Asked {
             Some(Query::Items(base)) => {
                 let mut added = region(self.query.clone()).to_stac_for(service)?;
                 let base = self.not_replaced(base)?.to_stac_for(service)?;
-                added.value = over(base.value, &added.value);
+                added.value = over(base.value, &added.value)?;
                 added.changes.splice(0..0, base.changes);
                 added
             }
@@ -86,10 +86,13 @@ impl Asked {
         Ok(out)
     }
 
-    /// A query of a file without the conditions on properties that are asked by name beside it.
+    /// A query of a file without what is asked beside it: a place, and conditions on properties by name.
     fn not_replaced(&self, base: &StacItemQuery) -> Result<StacItemQuery> {
         let named = self.query.to_stac_for(Service::StacQuery)?.value.query;
         let mut base = base.clone();
+        if self.region.is_some() {
+            (base.bbox, base.intersects) = (None, None);
+        }
         if let (Some(Value::Object(before)), Some(Value::Object(now))) = (base.query.as_mut().map(|q| &mut q.0), named.as_ref().map(|q| &q.0)) {
             before.retain(|property, _| !now.contains_key(property));
         }
@@ -155,17 +158,18 @@ fn join(mut base: GranuleQuery, more: &GranuleQuery) -> GranuleQuery {
     fields.as_object().into_iter().flatten().fold(base, |query, (field, value)| query.with(field, value.clone()))
 }
 
-fn over(base: StacItemQuery, more: &StacItemQuery) -> StacItemQuery {
+fn over(base: StacItemQuery, more: &StacItemQuery) -> Result<StacItemQuery> {
+    let as_json = |filter: &Value| if filter.is_string() { cube_catalog_stac::cql2_json(filter) } else { Ok(filter.clone()) };
     let both = match (&base.filter, &more.filter) {
-        (Some(a), Some(b)) => Some(json!({"op": "and", "args": [a.0, b.0]})),
+        (Some(a), Some(b)) => Some(json!({"op": "and", "args": [as_json(&a.0)?, as_json(&b.0)?]})),
         _ => None,
     };
     let fields = serde_json::to_value(more).unwrap_or_default();
     let joined = fields.as_object().into_iter().flatten().fold(base, |query, (field, value)| query.with(field, value.clone()));
-    match both {
+    Ok(match both {
         Some(filter) => joined.with("filter", filter),
         None => joined,
-    }
+    })
 }
 
 /// Reads a query from a file or URL: JSON, or TOML or YAML by its name.
@@ -198,4 +202,43 @@ pub async fn read_query(name: &str, environment: &Environment) -> Result<Query> 
         return Err(failed("it is not an object of fields".into()));
     }
     serde_json::from_value(value).map_err(|e| failed(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use cube_core::Roi;
+
+    use super::*;
+
+    fn beside(base: StacItemQuery, query: GranuleQuery, roi: Option<&str>) -> Asked {
+        let region = roi.map(|text| SearchRegion::of_roi(&Roi::parse(text, None).expect("a region"), Some(300)).expect("a region"));
+        Asked { base: Some(Query::Items(base)), query, region, ..Asked::default() }
+    }
+
+    #[test]
+    fn a_region_takes_the_place_of_that_of_a_file() {
+        let triangle = "POLYGON((1 1, 2 1, 2 2, 1 1))";
+        for base in [StacItemQuery::new().bbox([10, 20, 30, 40]), StacItemQuery::new().intersects(json!({"type": "Point", "coordinates": [5, 5]}))] {
+            let base = base.collections("A");
+            for (roi, is_box) in [("1,1,2,2", true), (triangle, false)] {
+                let asked = beside(base.clone(), GranuleQuery::new(), Some(roi));
+                let stac = asked.for_stac(Service::Stac).expect("a search").value;
+                assert_eq!((stac.bbox.is_some(), stac.intersects.is_some(), stac.validate()), (is_box, !is_box, vec![]), "{roi}");
+                let cmr = asked.for_cmr().expect("a search").value;
+                assert_eq!((cmr.bounding_box.len(), cmr.polygon.len(), cmr.point.len()), (usize::from(is_box), usize::from(!is_box), 0), "{roi}");
+            }
+            let alone = beside(base.clone(), GranuleQuery::new(), None).for_stac(Service::Stac).expect("a search").value;
+            assert_eq!((alone.bbox, alone.intersects), (base.bbox, base.intersects));
+        }
+    }
+
+    /// A service without the extension `query` is asked for cloud cover by a filter, beside that of the file.
+    #[test]
+    fn filters_in_text_are_joined_with_others() {
+        let base = StacItemQuery::new().collections("A").filter("gsd < 20");
+        let asked = beside(base, GranuleQuery::new().cloud_cover([0, 20]), None);
+        let filter = asked.for_stac(Service::StacFilter).expect("a search").value.filter.expect("a filter").0;
+        assert_eq!((&filter["op"], &filter["args"][0]), (&json!("and"), &json!({"op": "<", "args": [{"property": "gsd"}, 20]})), "{filter}");
+        assert!(filter.to_string().contains("eo:cloud_cover"), "{filter}");
+    }
 }

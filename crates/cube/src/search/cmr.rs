@@ -1,10 +1,15 @@
 //! Searching CMR.
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
 use cube_catalog_cmr::{Cmr, CmrOptions, Granules, Record as CmrRecord};
 use cube_query::{Change, Effect, GranuleQuery, Service};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Asked, Found, Matched, Record, SearchOptions, local::Local};
+use super::{Asked, Found, Matched, Record, SearchOptions, convert::AsStac, local::Local};
 use crate::{Environment, Error, Result};
 
 /// Records of the first page.
@@ -59,9 +64,21 @@ pub(super) async fn search(root: &str, asked: &Asked, options: &SearchOptions, e
     let mut records = results.items().map_err(Error::from).boxed();
     // The first record is waited for, so that what is wrong is known before anything is written.
     let first = records.try_next().await?;
-    let version = options.stac_version;
-    let read = move |record: CmrRecord<Granules>| Record::from_umm(record.bytes(), version);
+    let as_stac = Arc::new(AsStac { version: options.stac_version, collections: collection_ids(&cmr, &query, first.as_ref()).await? });
+    let read = move |record: CmrRecord<Granules>| Record::from_umm(record.bytes(), &as_stac);
     let records = stream::iter(first.map(Ok)).chain(records).map_ok(read).boxed();
     let is_filtered = !local.is_none();
     Ok(Found { matched: Matched::Asked(Box::new(results)), is_filtered, records: local.apply(records), changes })
+}
+
+/// What the collections of a query are called in STAC, by concept id, where granules name theirs by title alone, as those of HLS do. It is asked once, of
+/// the collections that the query names and of that of the first granule.
+async fn collection_ids(cmr: &Cmr, query: &GranuleQuery, first: Option<&CmrRecord<Granules>>) -> Result<HashMap<String, String>> {
+    let Some(first) = first.map(CmrRecord::granule).transpose()?.filter(|granule| granule.collection_id().is_none()) else {
+        return Ok(HashMap::new());
+    };
+    let named = query.collections.iter().map(ToString::to_string);
+    let described = query.collection_concept_id.iter().chain(&query.short_name).cloned();
+    let ids: BTreeSet<String> = named.chain(described).chain(first.collection_concept_id().map(str::to_owned)).collect();
+    Ok(cmr.stac_ids(ids).await?)
 }

@@ -1,6 +1,6 @@
 //! Records from one form to the other: UMM of CMR, and STAC.
 
-use std::{borrow::Cow, io::Read};
+use std::{borrow::Cow, collections::HashMap, io::Read};
 
 use cube_metadata::{
     Converted, Raw, RecordReader, Report, StacVersion,
@@ -12,22 +12,39 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-/// Writes a granule of CMR (`meta` and `umm`) as a STAC item.
-pub(super) fn write_item(json: &[u8], version: StacVersion, out: &mut Vec<u8>) -> Result<()> {
-    c::write_item(&umm::Granule::parse(json)?, &options(version), out)?;
-    Ok(())
+/// How granules of CMR become STAC items.
+#[derive(Debug, Default)]
+pub struct AsStac {
+    /// The version of STAC.
+    pub version: StacVersion,
+    /// Ids in STAC of collections whose granules name them by title alone, by concept id.
+    pub collections: HashMap<String, String>,
 }
 
-/// Writes what is asked most often of the STAC item that a granule becomes.
-pub(super) fn write_summary(granule: &umm::Granule<'_>, version: StacVersion, out: &mut Vec<u8>) -> Result<()> {
-    Ok(c::write_summary(granule, &options(version), out)?)
-}
+impl AsStac {
+    fn options(&self, granule: &umm::Granule<'_>) -> Options<'_> {
+        let collection = granule.collection_concept_id().and_then(|id| self.collections.get(id)).map(String::as_str);
+        Options { stac_version: self.version, collection, ..Options::default() }
+    }
 
-/// A granule of CMR (`meta` and `umm`) as a STAC item.
-pub(super) fn granule_to_item(json: &[u8], version: StacVersion) -> Result<Map<String, Value>> {
-    let mut out = Vec::with_capacity(2 * json.len());
-    write_item(json, version, &mut out)?;
-    serde_json::from_slice(&out).map_err(|e| Error::failed("a record could not be turned into a STAC item", e))
+    /// Writes a granule (`meta` and `umm`) as an item.
+    pub(super) fn write_item(&self, json: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let granule = umm::Granule::parse(json)?;
+        c::write_item(&granule, &self.options(&granule), out)?;
+        Ok(())
+    }
+
+    /// Writes what is asked most often of the item that a granule becomes.
+    pub(super) fn write_summary(&self, granule: &umm::Granule<'_>, out: &mut Vec<u8>) -> Result<()> {
+        Ok(c::write_summary(granule, &self.options(granule), out)?)
+    }
+
+    /// A granule (`meta` and `umm`) as an item.
+    pub(super) fn item(&self, json: &[u8]) -> Result<Map<String, Value>> {
+        let mut out = Vec::with_capacity(2 * json.len());
+        self.write_item(json, &mut out)?;
+        serde_json::from_slice(&out).map_err(|e| Error::failed("a record could not be turned into a STAC item", e))
+    }
 }
 
 /// A collection of CMR (`meta` and `umm`) as a STAC Collection.

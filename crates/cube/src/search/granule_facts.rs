@@ -2,15 +2,12 @@
 
 use std::borrow::Cow;
 
-use cube_metadata::{
-    StacVersion,
-    umm::{File, Granule},
-};
+use cube_metadata::umm::{File, Granule};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    convert,
+    convert::AsStac,
     record::{Facts, FileFacts},
 };
 use crate::{Error, Result};
@@ -38,7 +35,7 @@ struct Properties {
 
 /// The facts that the item of this record would give; `None` where only the item itself tells: a record that was an item of STAC once has its assets
 /// from there.
-pub(super) fn of(json: &[u8], version: StacVersion) -> Result<Option<Facts>> {
+pub(super) fn of(json: &[u8], as_stac: &AsStac) -> Result<Option<Facts>> {
     let mut granule = Granule::parse(json)?;
     if granule.was_item() {
         return Ok(None);
@@ -46,7 +43,7 @@ pub(super) fn of(json: &[u8], version: StacVersion) -> Result<Option<Facts>> {
     let files: Vec<_> = granule.files().iter().map(file).collect();
     granule.urls.clear();
     let mut summary = Vec::with_capacity(512);
-    convert::write_summary(&granule, version, &mut summary)?;
+    as_stac.write_summary(&granule, &mut summary)?;
     let outline: Outline<'_> = serde_json::from_slice(&summary).map_err(|e| Error::failed("a record could not be turned into a STAC item", e))?;
     let Properties { datetime, start_datetime, end_datetime, concept_id, cloud_cover } = outline.properties;
     Ok(Some(Facts {
@@ -119,8 +116,9 @@ mod tests {
             })),
         ];
         for json in records {
-            let record = Record::from_umm(json.clone(), StacVersion::default());
-            let direct = of(&json, StacVersion::default()).expect("a granule").expect("facts");
+            let as_stac = std::sync::Arc::new(AsStac::default());
+            let record = Record::from_umm(json.clone(), &as_stac);
+            let direct = of(&json, &as_stac).expect("a granule").expect("facts");
             assert_eq!(record.facts().expect("facts"), direct);
             record.item().expect("an item");
             assert_eq!(record.facts().expect("facts"), direct, "from the item");

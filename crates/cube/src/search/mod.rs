@@ -31,7 +31,7 @@ pub use cube_metadata::{AssetFields, AssetFilter, StacVersion};
 pub use asked::{Asked, read_query};
 pub use collection_facts::{CollectionFacts, DirectAccess};
 pub use collections::{Collection, CollectionStream, CollectionsAsked, CollectionsFound, collections, describe};
-pub use convert::{ConvertTo, ConvertedRecord, RecordKind, convert_records};
+pub use convert::{AsStac, ConvertTo, ConvertedRecord, RecordKind, convert_records};
 pub use cube_metadata::Effect as ConvertEffect;
 pub use output::{OutputFormat, WriteOptions, Wrote, write, write_file, write_parquet};
 pub use record::{Facts, FileFacts, Record, RecordStream};

@@ -1,15 +1,15 @@
 //! One result of a search, whatever service it came from.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cube_catalog_stac::Item;
-use cube_metadata::{Asset, StacVersion};
+use cube_metadata::Asset;
 use futures::stream::BoxStream;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{convert, granule_facts};
+use super::{convert::AsStac, granule_facts};
 use crate::{Error, Result};
 
 /// Results, one by one, as they come.
@@ -18,8 +18,8 @@ pub type RecordStream = BoxStream<'static, Result<Record>>;
 /// One granule or item.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// As CMR wrote it, and the version of STAC that it becomes when it becomes an item; absent for what came from STAC.
-    umm: Option<(Bytes, StacVersion)>,
+    /// As CMR wrote it, and how it becomes an item when one is asked for; absent for what came from STAC.
+    umm: Option<(Bytes, Arc<AsStac>)>,
     item: OnceLock<Map<String, Value>>,
     /// Where its data files are read, once that is decided.
     addresses: Option<Vec<String>>,
@@ -32,8 +32,8 @@ impl Record {
     }
 
     /// From a granule of CMR: JSON with `meta` and `umm`. It becomes a STAC item when one is asked for.
-    pub fn from_umm(json: Bytes, version: StacVersion) -> Self {
-        Self { umm: Some((json, version)), item: OnceLock::new(), addresses: None }
+    pub fn from_umm(json: Bytes, as_stac: &Arc<AsStac>) -> Self {
+        Self { umm: Some((json, Arc::clone(as_stac))), item: OnceLock::new(), addresses: None }
     }
 
     /// As a STAC item.
@@ -43,8 +43,8 @@ impl Record {
     pub fn item(&self) -> Result<&Map<String, Value>> {
         match (self.item.get(), &self.umm) {
             (Some(item), _) => Ok(item),
-            (None, Some((json, version))) => {
-                let made = convert::granule_to_item(json, *version)?;
+            (None, Some((json, as_stac))) => {
+                let made = as_stac.item(json)?;
                 Ok(self.item.get_or_init(|| made))
             }
             (None, None) => Err(Error::refused("the record is empty", "search again")),
@@ -54,7 +54,7 @@ impl Record {
     /// Writes it as a STAC item; a record of CMR whose item nobody has asked for is not held a second time.
     pub(super) fn write_item(&self, out: &mut Vec<u8>) -> Result<()> {
         match (self.item.get(), &self.umm) {
-            (None, Some((json, version))) => convert::write_item(json, *version, out),
+            (None, Some((json, as_stac))) => as_stac.write_item(json, out),
             _ => serde_json::to_writer(out, self.item()?).map_err(|e| Error::failed("a record cannot be written as JSON", e)),
         }
     }
@@ -110,8 +110,8 @@ impl Record {
     /// # Errors
     /// As [`Record::item`].
     pub fn facts(&self) -> Result<Facts> {
-        if let (None, Some((json, version))) = (self.item.get(), &self.umm)
-            && let Some(facts) = granule_facts::of(json, *version)?
+        if let (None, Some((json, as_stac))) = (self.item.get(), &self.umm)
+            && let Some(facts) = granule_facts::of(json, as_stac)?
         {
             return Ok(facts);
         }

@@ -62,7 +62,7 @@ impl SearchRegion {
     /// So few points that no region of them contains this one.
     pub(super) fn told(&self, service: Service) -> Result<Told> {
         let note = |value: String, reason: String| Change { field: "region".into(), value, effect: Effect::Rewritten, reason, hint: None };
-        let points = |n: usize| format!("{n} points");
+        let points = |n: usize| if n == 1 { "1 point".to_owned() } else { format!("{n} points") };
         let mut changes: Vec<Change> = Vec::new();
         let repairs: Vec<&str> = self.repairs.iter().map(|step| step.detail.as_str()).collect();
         if !repairs.is_empty() {
@@ -182,6 +182,8 @@ mod tests {
         let told = fine.told(Service::Cmr).expect("told");
         assert!(told.is_larger && told.region.points() <= 100);
         assert!(told.changes.iter().any(|c| c.value == "2001 points"), "{:?}", told.changes);
+        let far = region(json!({"type": "Point", "coordinates": [190, 46]}), None).told(Service::Cmr).expect("told");
+        assert_eq!(far.changes.iter().map(|c| c.value.as_str()).collect::<Vec<_>>(), ["1 point"]);
         assert!(fine.meets(&json!({"type": "Point", "coordinates": [10, 46]})).expect("a point"));
         assert!(!fine.meets(&json!({"type": "Point", "coordinates": [12, 46]})).expect("a point"));
         let world = json!({"type": "Polygon", "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]]});

@@ -35,7 +35,8 @@ fn interval(item: &Map<String, Value>) -> Option<(TimeValue, TimeValue)> {
     let time = |name: &str| cube_core::Toi::parse(properties.get(name)?.as_str()?).ok()?.periods().first()?.start;
     let one = || time("datetime");
     let (first, last) = (time("start_datetime").or_else(one), time("end_datetime").or_else(one));
-    first.or(last).zip(last.or(first))
+    // Some items have the two the wrong way round.
+    first.or(last).zip(last.or(first)).map(|(a, b)| (a.min(b), a.max(b)))
 }
 
 /// The query as CMR finds at least what is meant, and what that changes.
@@ -121,6 +122,7 @@ mod tests {
             (json!({"datetime": "2024-11-30T01:00:00+02:00"}), false),
             (json!({"datetime": null, "start_datetime": "2024-11-01T00:00:00Z", "end_datetime": "2024-12-31T23:59:59.999999Z"}), true),
             (json!({"datetime": "2024-06-15T10:00:00Z", "start_datetime": "2024-01-15T00:00:00Z"}), true),
+            (json!({"start_datetime": "2024-06-15T00:00:00Z", "end_datetime": "2024-02-01T00:00:00Z"}), true),
             (json!({"datetime": null}), true),
         ] {
             let item = json!({"properties": properties});

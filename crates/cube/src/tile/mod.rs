@@ -66,6 +66,9 @@ impl TileTarget {
         if kind == Kind::Zarr && path.exists() {
             return Err(Error::refused(format!("`{}` is there already", path.display()), "remove it, or choose another name"));
         }
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+            return Err(Error::refused(format!("the folder `{}` does not exist", folder.display()), "make it first, or give another name"));
+        }
         Ok(Self { path: path.to_owned(), kind, clip })
     }
 
@@ -96,7 +99,9 @@ struct Part<'a> {
 async fn parts<'a>(snapshot: &'a Snapshot, request: &Request, clip: bool) -> Result<Vec<Part<'a>>> {
     let layout = snapshot.layout();
     let wanted = |b: &&BandLayout| request.bands.is_empty() || request.bands.contains(&b.name);
-    let bands: Vec<&BandLayout> = layout.bands.iter().filter(wanted).collect();
+    let mut bands: Vec<&BandLayout> = layout.bands.iter().filter(wanted).collect();
+    // Stable: as the cube has them where none are named.
+    bands.sort_by_key(|band| request.bands.iter().position(|name| *name == band.name));
     if let Some(band) = bands.iter().find(|b| clip && b.nodata.is_none()) {
         return Err(Error::refused(
             format!("`{}` has no nodata value, so that what lies outside the region cannot be told from data", band.name),

@@ -75,6 +75,7 @@ fn holds(wide: DType, narrow: DType) -> bool {
 
 async fn one(snapshot: &Snapshot, part: &Part<'_>, step: Option<TimeValue>, dtype: DType, nodata: Option<Number>, path: &Path) -> Result<()> {
     // Whole or not at all: a file that GDAL has begun looks like one that is finished.
+    let path = &whole_file::place(path);
     let unfinished = whole_file::beside(path, ".tif")?.into_temp_path();
     let failed = |e: GdalError| Error::unwritable(path, std::io::Error::other(e));
     let watch = Watch::new();

@@ -14,6 +14,7 @@ mod inputs;
 mod inspect;
 mod items;
 mod output;
+mod readers;
 mod report;
 mod select;
 mod snippet;
@@ -45,6 +46,7 @@ use fetch::{Ahead, Remote};
 use granule::Reader;
 use inputs::{Input, InputOptions, Inputs};
 use output::{Output, Written};
+use readers::Readers;
 use report::Report;
 use select::Selection;
 
@@ -187,22 +189,24 @@ async fn run(
     let combined = combiner.finish().map_err(|e| misfit(e, options, &report))?;
     let (mut dataset, granules) = taken(combined, &mut report);
     report.strict(options.strict)?;
+    report.nothing_left(&dataset)?;
     progress.on(VirtualEvent::Writing(dataset.references()));
     let granules: Vec<String> = granules.iter().map(ToString::to_string).collect();
+    let readers = Readers::of(&dataset, &options.output.addresses, environment).await?;
     let written = match existing {
         Some(existing) => {
             let along = options.combine.along.as_deref().unwrap_or_default();
             let message = format!("{} granules appended", granules.len());
-            let appended = existing.append(&dataset, along, &output.icechunk_options(&granules, message)).await;
+            let appended = existing.append(&dataset, along, &output.icechunk_options(&granules, &readers, message)).await;
             let appended = appended.map_err(|e| misfit(e, options, &report))?;
             let (references, stored) = (appended.references, appended.native);
             let containers = output::containers(&dataset, &options.output.addresses)?;
             Written { version: Some(appended.version), references, stored, containers }
         }
-        None => run.write(&output, &mut dataset, &granules, &mut report).await?,
+        None => run.write(&output, &mut dataset, &granules, &readers, &mut report).await?,
     };
     report.granules = granules.len();
-    Ok(report.finish(&output, Some(&dataset), written, environment))
+    Ok(report.finish(&output, Some((&dataset, &readers)), written, environment))
 }
 
 /// The means of a run.
@@ -287,10 +291,10 @@ impl Run<'_> {
     }
 
     /// Writes a dataset without what the form of the store has no words for.
-    async fn write(&self, output: &Output, dataset: &mut Dataset, granules: &[String], report: &mut Report) -> Result<Written> {
+    async fn write(&self, output: &Output, dataset: &mut Dataset, granules: &[String], readers: &Readers, report: &mut Report) -> Result<Written> {
         loop {
             let message = format!("{} granules", granules.len());
-            let refused = match output.write(dataset, granules, message).await {
+            let refused = match output.write(dataset, granules, readers, message).await {
                 Err(Error::Virtual(VirtualError::Refused(refused))) => refused,
                 result => return result,
             };

@@ -6,12 +6,13 @@ use cube_store::{Location, StorageOptions};
 use cube_virtual::{
     Addresses, Dataset,
     write::{
-        icechunk::{self, S3Access, Target},
+        icechunk::{self, Target},
         kerchunk,
     },
 };
 use serde::Serialize;
 
+use super::readers::Readers;
 use crate::{Environment, Error, Result};
 
 /// The form of a store of references.
@@ -59,7 +60,6 @@ pub(super) struct Output {
     place: Place,
     pub(super) format: VirtualFormat,
     kerchunk: kerchunk::Options,
-    s3: S3Access,
 }
 
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Output {
             format: version,
             record_size: options.record_size.unwrap_or(defaults.record_size),
         };
-        Ok(Self { place, format, kerchunk, s3: s3_access(environment) })
+        Ok(Self { place, format, kerchunk })
     }
 
     /// As messages and snippets name it: an absolute path or a URL.
@@ -122,11 +122,11 @@ impl Output {
     }
 
     /// Writes a dataset to a new store; what fails leaves nothing behind.
-    pub(super) async fn write(&self, dataset: &Dataset, granules: &[String], message: String) -> Result<Written> {
+    pub(super) async fn write(&self, dataset: &Dataset, granules: &[String], readers: &Readers, message: String) -> Result<Written> {
         match &self.place {
             Place::Repository { location, storage } => {
                 let unfinished = Unfinished::new(location.local_path());
-                let options = self.icechunk_options(granules, message);
+                let options = self.icechunk_options(granules, readers, message);
                 let written = icechunk::write(dataset, &target(location, storage).await?, &options).await?;
                 unfinished.keep();
                 let (references, stored) = (written.references, written.native);
@@ -146,10 +146,10 @@ impl Output {
     }
 
     /// How references are appended.
-    pub(super) fn icechunk_options(&self, granules: &[String], message: String) -> icechunk::Options {
+    pub(super) fn icechunk_options(&self, granules: &[String], readers: &Readers, message: String) -> icechunk::Options {
         icechunk::Options {
             addresses: self.kerchunk.addresses.clone(),
-            s3: self.s3.clone(),
+            buckets: readers.for_icechunk(),
             granules: granules.to_vec(),
             message: Some(message),
             ..icechunk::Options::default()
@@ -264,18 +264,6 @@ impl Drop for Unfinished {
             // It is only litter; what led here is told.
             let _ = std::fs::remove_dir_all(path);
         }
-    }
-}
-
-/// How readers reach the buckets that references lead to: as this program does.
-fn s3_access(environment: &Environment) -> S3Access {
-    let options = environment.storage_options();
-    S3Access {
-        anonymous: options.anonymous,
-        region: options.region,
-        endpoint: options.endpoint,
-        allow_http: options.allow_http,
-        path_style: options.path_style,
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Ready,
     granule::ReadFrom,
     output::{Output, VirtualFormat, Written},
+    readers::Readers,
     snippet::Opening,
 };
 use crate::{Environment, Error, Result};
@@ -172,19 +173,35 @@ impl Report {
         if strict && !self.refused.is_empty() { Err(Error::Strict { refused: self.refused.clone() }) } else { Ok(()) }
     }
 
-    pub(super) fn finish(self, output: &Output, dataset: Option<&Dataset>, written: Written, environment: &Environment) -> Virtualized {
+    /// An error when variables were refused and only coordinates are left.
+    pub(super) fn nothing_left(&self, dataset: &Dataset) -> Result<()> {
+        let places = |array: &Array| {
+            array.dimensions.is_empty()
+                || array.dimensions == [array.name.as_str()]
+                || array.attributes.iter().any(|a| matches!(a.name.as_str(), "grid_mapping_name" | "crs_wkt" | "spatial_ref"))
+        };
+        let is_empty = dataset.arrays().iter().all(|(_, array)| places(array));
+        if is_empty && !self.refused.is_empty() { Err(Error::NothingVirtual { refused: self.refused.clone() }) } else { Ok(()) }
+    }
+
+    /// `made`: the dataset that was written, and how its files are reached; none when there was nothing to write.
+    pub(super) fn finish(self, output: &Output, made: Option<(&Dataset, &Readers)>, written: Written, environment: &Environment) -> Virtualized {
+        let dataset = made.map(|(dataset, _)| dataset);
         let arrays: Vec<VirtualArray> =
             dataset.map(|d| d.arrays().iter().map(|(group, array)| VirtualArray::new(group, array)).collect()).unwrap_or_default();
-        let is_tree = dataset.is_some_and(|d| d.root.arrays.is_empty() && !d.root.groups.is_empty());
-        let opening = Opening {
-            store: &self.store,
-            format: output.format,
-            is_zarr3: output.is_zarr3(),
-            containers: &written.containers,
-            is_tree,
-            s3: &environment.storage_options(),
-        };
-        let python = if dataset.is_some() { opening.python() } else { String::new() };
+        let is_tree = dataset.is_some_and(|d| d.arrays().iter().any(|(group, _)| !group.trim_matches('/').is_empty()));
+        let python = made.map_or_else(String::new, |(_, readers)| {
+            let opening = Opening {
+                store: &self.store,
+                format: output.format,
+                is_zarr3: output.is_zarr3(),
+                containers: &written.containers,
+                is_tree,
+                s3: &environment.storage_options(),
+                readers,
+            };
+            opening.python()
+        });
         Virtualized {
             format: output.format,
             zarr_format: if output.is_zarr3() { 3 } else { 2 },

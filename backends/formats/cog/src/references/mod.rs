@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use async_tiff::{reader::Endianness, tags::Compression};
-use cube_backend::{ByteSource, Error, Place, Result};
+use cube_backend::{ByteSource, Error, Label, Place, Result};
 use cube_core::{DType, Number, Pixels, SourceGrid};
 use cube_manifest::{
     Attribute, AttributeValue, ChunkRefs, Codec, Data, Dimension, Element, Endian, Granule, Group, Origin, Reason, Refusal, Variable,
@@ -25,7 +25,7 @@ use crate::{
     codec, geo,
     header::{self, Directory, Head, tag},
     layout::Layout,
-    metadata,
+    metadata::{self, Facts},
     predictor::Predictor,
 };
 
@@ -55,7 +55,7 @@ fn granule(directories: &[Directory], name: &str, origin: Origin) -> Result<Gran
     let nodata = first.text(tag::GDAL_NODATA).and_then(|text| metadata::nodata(&text, layout.sample.dtype));
     let mut group = Group { dimensions: dimensions(&layout), ..Group::default() };
     let mut pixels = variable(PIXELS, &layout, nodata, &origin);
-    pixels.attributes = scaling(&metadata::scaling(first.text(tag::GDAL_METADATA).as_deref(), layout.samples), nodata, layout.sample.dtype);
+    pixels.attributes = attributes(&metadata::facts(first.text(tag::GDAL_METADATA).as_deref(), layout.samples), nodata, layout.sample.dtype);
     let placed = geo::grid(first, name, layout.shape, &SourceGrid::default()).and_then(|grid| grid::add(&grid, &mut group, &mut pixels));
     if let Err(error) = placed {
         tracing::info!(file = name, %error, "the pixels are without coordinates");
@@ -182,6 +182,19 @@ fn bytes_of(n: Number, element: Element) -> Option<Vec<u8>> {
         bytes.reverse();
     }
     Some(bytes)
+}
+
+/// What is said of the bands, as far as it holds for all of them.
+fn attributes(facts: &[Facts], nodata: Option<Number>, dtype: DType) -> Vec<Attribute> {
+    let scalings: Vec<_> = facts.iter().map(|f| f.scaling).collect();
+    let mut all = scaling(&scalings, nodata, dtype);
+    let mut add = |name: &str, of: fn(&Label) -> Option<&String>| {
+        let shared = facts.first().and_then(|first| of(&first.label)).filter(|text| facts.iter().all(|f| of(&f.label) == Some(*text)));
+        all.extend(shared.map(|text| attribute(name, AttributeValue::Text(text.clone()))));
+    };
+    add("units", |label| label.unit.as_ref());
+    add("long_name", |label| label.long_name.as_ref());
+    all
 }
 
 /// Scale, offset and nodata, as cubes have them: where values are not rescaled, `_FillValue` would turn integers into floats.

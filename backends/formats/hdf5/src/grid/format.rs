@@ -1,6 +1,9 @@
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -24,6 +27,8 @@ const FILES: usize = 64;
 pub struct Grids {
     /// By name.
     files: Mutex<HashMap<Arc<str>, Shared>>,
+    /// Whether somebody was told of a sidecar that is not used.
+    told: AtomicBool,
 }
 
 /// A header that is read once, however many ask for it.
@@ -69,7 +74,12 @@ impl Format for Grids {
         match described.await {
             Ok(image) => Ok(image),
             Err(error) => {
-                tracing::warn!(sidecar = %sidecar.name, %error, "the sidecar is not used: the file is read instead");
+                // An archive without sidecars has none for any file.
+                if self.told.swap(true, Ordering::Relaxed) {
+                    tracing::info!(sidecar = %sidecar.name, %error, "the sidecar is not used: the file is read instead");
+                } else {
+                    tracing::warn!(sidecar = %sidecar.name, %error, "the sidecar is not used: the file is read instead; `-v` names further ones");
+                }
                 self.open_asset(bytes, asset).await
             }
         }

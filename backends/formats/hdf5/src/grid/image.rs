@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cube_backend::{Block, ByteSource, Error, Image, Kind, Place, Result};
+use cube_backend::{Block, ByteSource, Error, Image, Kind, Label, Place, Result};
 use cube_core::{DType, GeoBox, Number, Pixel, Pixels, Raster, Window, with_dtype};
 use cube_manifest::{Chunk, ChunkRefs, Endian, Variable, decode};
 
@@ -62,6 +62,11 @@ impl Image for Layer {
 
     fn scaling(&self, _band: usize) -> Option<(f64, f64)> {
         self.scaling
+    }
+
+    fn label(&self, _band: usize) -> Label {
+        let text = |name: &str| self.variable.attribute(name).and_then(values::as_text).filter(|text| !text.is_empty()).map(str::to_owned);
+        Label { unit: text("units"), long_name: text("long_name") }
     }
 
     fn levels(&self) -> &[GeoBox] {

@@ -21,8 +21,8 @@ Examples:
   # The archive centres
   cube auth providers
 
-User and password are taken from EARTHDATA_TOKEN, else EARTHDATA_USERNAME and EARTHDATA_PASSWORD, else
-netrc, else asked for. Other commands log in by themselves when a host asks for it.";
+User and password are taken from EARTHDATA_TOKEN, else EARTHDATA_USERNAME and EARTHDATA_PASSWORD,
+else netrc, else asked for. Other commands log in by themselves when a host asks for it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -52,7 +52,7 @@ impl Arguments {
     pub(crate) fn overrides(&self) -> Overrides {
         let mut overrides = Overrides { system: self.system.clone(), ..Overrides::default() };
         if let Command::S3(arguments) = &self.command {
-            overrides.flags.credentials_endpoint.clone_from(&arguments.credentials_endpoint);
+            overrides.flags.endpoint.credentials_endpoint.clone_from(&arguments.credentials_endpoint);
         }
         overrides
     }

@@ -3,7 +3,7 @@ mod map;
 use std::{fmt, path::PathBuf};
 
 use clap::Args;
-use eocube::{BandStatus, Check, Environment, GroupStatus, Result, Status, TimeStep};
+use eocube::{BandStatus, Check, Environment, Error, GroupStatus, Result, Status, TimeStep};
 use serde::Serialize;
 
 use super::preview::instant;
@@ -23,12 +23,15 @@ Examples:
   # A picture of the chunks
   cube status alps --map state.png --time 2024-06-18";
 
+/// What mends a cube.
+const REPAIR: &str = "chunks: `cube load CUBE --roi … --toi … --rewrite` over their places fills them again. Files: put them back from a copy";
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Path or URL of the cube.
     cube: String,
-    /// Verify that every chunk marked loaded is stored and decodes, and that no other is stored; exit code 1 if not.
+    /// Verify that every chunk marked loaded is stored and decodes, that no other is stored, and that all versions can be read; exit code 1 if not.
     #[arg(long)]
     check: bool,
     /// Draw the states of the chunks as a PNG.
@@ -42,16 +45,31 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
     let time = arguments.time.as_deref().map(instant).transpose()?;
     let cube = environment.open_cube(&arguments.cube).await?;
-    let status = eocube::status(&cube).await?;
+    // What is damaged is named first: it may be what the facts below fail for.
+    let check = if arguments.check { Some(eocube::check(&cube).await?) } else { None };
+    let problems = check.as_ref().map(|c| c.problems.as_slice()).unwrap_or_default();
+    let status = eocube::status(&cube).await.map_err(|error| damaged(error, &arguments.cube, problems))?;
     if let Some(path) = &arguments.map {
         let layout = cube.snapshot().await?.layout().clone();
         map::draw(&status, time.map(|t| layout.time.step_of(t)), path)?;
     }
-    let check = if arguments.check { Some(eocube::check(&cube).await?) } else { None };
-    let exit = if check.as_ref().is_some_and(|c| !c.problems.is_empty()) { Exit::Failed } else { Exit::Done };
+    let is_damaged = !problems.is_empty();
     let map = arguments.map.as_ref().map(|p| p.display().to_string());
     printer.answer(&Answer { status, check, map });
-    Ok(exit)
+    if !is_damaged {
+        return Ok(Exit::Done);
+    }
+    printer.line(format_args!("\n{} {REPAIR}", printer.paint.cyan("hint:")));
+    Ok(Exit::Failed)
+}
+
+/// What is wrong with a cube of which not even the facts can be told.
+fn damaged(error: Error, cube: &str, problems: &[String]) -> Error {
+    if problems.is_empty() {
+        return error;
+    }
+    let listed: String = problems.iter().map(|p| format!("\n  - {p}")).collect();
+    Error::Damaged { message: format!("the cube `{cube}` is damaged:{listed}"), hint: REPAIR.to_owned() }
 }
 
 /// What a cube holds. The keys are stable.

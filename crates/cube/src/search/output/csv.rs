@@ -2,31 +2,38 @@
 
 use serde_json::Value;
 
-use super::{FACTS, Writer, fields};
+use super::{
+    Writer,
+    fields::{FACTS, Fields},
+};
 use crate::{Result, search::Record};
+
+/// Columns beside the facts.
+const OWN: [&str; 5] = ["west", "south", "east", "north", "href"];
 
 #[derive(Debug)]
 pub(super) struct Rows {
-    fields: Vec<String>,
+    columns: Vec<String>,
+    fields: Fields,
 }
 
 impl Rows {
     pub(super) fn new(given: &[String]) -> Self {
-        let facts = || FACTS.iter().map(|f| (*f).to_owned()).chain(["west", "south", "east", "north", "href"].map(str::to_owned)).collect();
-        Self { fields: if given.is_empty() { facts() } else { given.to_vec() } }
+        let columns = if given.is_empty() { FACTS.iter().chain(&OWN).map(|name| (*name).to_owned()).collect() } else { given.to_vec() };
+        Self { columns, fields: Fields::new(given, &OWN) }
     }
 }
 
 impl Writer for Rows {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        row(self.fields.iter().map(|f| Value::from(f.as_str())), out);
+        row(self.columns.iter().map(|f| Value::from(f.as_str())), out);
     }
 
     fn add(&mut self, record: &Record, out: &mut Vec<u8>) -> Result<()> {
-        let found = fields(record, &self.fields)?;
+        let found = self.fields.of(record)?;
         let corners = corners(record)?;
         let files = record.facts()?.files;
-        let values = self.fields.iter().map(|name| match name.as_str() {
+        let values = self.columns.iter().map(|name| match name.as_str() {
             "west" => corners[0].clone(),
             "south" => corners[1].clone(),
             "east" => corners[2].clone(),
@@ -36,6 +43,10 @@ impl Writer for Rows {
         });
         row(values, out);
         Ok(())
+    }
+
+    fn end(&mut self, _out: &mut Vec<u8>) {
+        self.fields.tell();
     }
 }
 

@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Writer, fields};
+use super::{Writer, fields::Fields};
 use crate::{Error, Result, search::Record};
 
 #[derive(Debug)]
 pub(super) struct Features {
-    fields: Vec<String>,
+    fields: Fields,
     is_first: bool,
 }
 
 impl Features {
     pub(super) fn new(fields: &[String]) -> Self {
-        Self { fields: fields.to_vec(), is_first: true }
+        Self { fields: Fields::new(fields, &[]), is_first: true }
     }
 }
 
@@ -28,7 +28,7 @@ impl Writer for Features {
             "type": "Feature",
             "id": record.id()?,
             "geometry": item.get("geometry").unwrap_or(&Value::Null),
-            "properties": fields(record, &self.fields)?,
+            "properties": self.fields.of(record)?,
         });
         out.extend_from_slice(if self.is_first { b"\n" } else { b",\n" });
         self.is_first = false;
@@ -37,5 +37,6 @@ impl Writer for Features {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(if self.is_first { b"]}\n" } else { b"\n]}\n" });
+        self.fields.tell();
     }
 }

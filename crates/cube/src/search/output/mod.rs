@@ -1,6 +1,7 @@
 //! Writing results, as they come, in the forms that other programs read.
 
 mod csv;
+mod fields;
 mod geojson;
 mod json;
 mod parquet;
@@ -12,7 +13,6 @@ use std::{
 };
 
 use futures::StreamExt;
-use serde_json::{Map, Value};
 
 use super::{Record, RecordStream};
 use crate::{Environment, Error, Result, WholeFile};
@@ -47,6 +47,7 @@ pub enum OutputFormat {
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
     /// Properties of GeoJSON features and columns of CSV, by name: facts, properties of the item, or paths with dots [default: the facts].
+    /// Of a name that no record has, a warning says so.
     pub fields: Vec<String>,
     /// How many there are in all, where that is known.
     pub matched: Option<u64>,
@@ -140,38 +141,4 @@ fn writer(format: OutputFormat, options: &WriteOptions) -> Box<dyn Writer> {
         OutputFormat::Csv => Box::new(csv::Rows::new(&options.fields)),
         OutputFormat::Urls => Box::new(urls::Urls),
     }
-}
-
-/// Facts that are values, not lists of files.
-const FACTS: [&str; 7] = ["id", "collection", "concept_id", "start", "end", "cloud_cover", "size"];
-
-/// The fields of a record that are asked for, by name, in their order.
-fn fields(record: &Record, names: &[String]) -> Result<Map<String, Value>> {
-    let facts = serde_json::to_value(record.facts()?).unwrap_or_default();
-    let item = record.item()?;
-    let asks_umm = names.iter().any(|n| n.starts_with("umm.") || n.starts_with("meta."));
-    let umm: Value = record.umm().filter(|_| asks_umm).and_then(|json| serde_json::from_slice(json).ok()).unwrap_or_default();
-    let field = |name: &str| {
-        let fact = facts.get(name).filter(|v| !v.is_null());
-        let property = || item.get("properties").and_then(|p| p.get(name));
-        fact.or_else(property).or_else(|| by_path(item, &umm, name)).cloned().unwrap_or(Value::Null)
-    };
-    Ok(match names {
-        [] => FACTS.iter().map(|name| ((*name).to_owned(), field(name))).collect(),
-        names => names.iter().map(|name| (name.clone(), field(name))).collect(),
-    })
-}
-
-/// A value by its path: `properties.view:azimuth`, `assets.B04.href`, or of CMR's record `umm.DataGranule.DayNightFlag`, `meta.revision-date`.
-fn by_path<'a>(item: &'a Map<String, Value>, umm: &'a Value, path: &str) -> Option<&'a Value> {
-    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-    let start = match first {
-        "umm" | "meta" => umm.get(first)?,
-        _ => item.get(first)?,
-    };
-    if rest.is_empty() {
-        return Some(start);
-    }
-    let pointer: String = rest.split('.').map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
-    start.pointer(&pointer).or_else(|| start.get(rest))
 }

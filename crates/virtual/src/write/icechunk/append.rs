@@ -132,7 +132,7 @@ impl Existing {
         }
         if !added.is_empty() {
             let new: Vec<_> = containers.iter().filter(|(_, prefix)| added.contains(prefix)).cloned().collect();
-            self.target.add_containers(config::containers(&new, &options.s3)?).await?;
+            self.target.add_containers(config::containers(&new, &options.buckets)?).await?;
             self.repository = self.target.open().await?;
         }
         // The deepest prefix that holds a file is its own.
@@ -207,7 +207,10 @@ impl Existing {
                     if let Some((last, first)) = last.filter(|_| array.name == along)
                         && compare(&last, &first) != std::cmp::Ordering::Less
                     {
-                        let problem = format!("`{}` begins at {first}, and the store ends at {last}", self.name_of(&array));
+                        // Values that were stored have no file.
+                        let name = self.name_of(&array);
+                        let what = if name.is_empty() { "what is appended".to_owned() } else { format!("`{name}`") };
+                        let problem = format!("{what} begins at {first}, and the store ends at {last}");
                         return Err(Error::Order { dimension: along.to_owned(), problem });
                     }
                     array = continued;

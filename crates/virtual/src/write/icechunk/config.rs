@@ -17,6 +17,9 @@ const MANIFEST: u64 = 1 << 14;
 /// Most manifests of an array, because a commit looks at every one.
 const MOST_MANIFESTS: u64 = 20_000;
 
+/// How readers reach each bucket, by its name; those that are absent as [`S3Access::default`] says.
+pub type Buckets = BTreeMap<String, S3Access>;
+
 /// How readers reach the bucket of an S3 container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Access {
@@ -30,12 +33,14 @@ pub struct S3Access {
     pub allow_http: bool,
     /// Whether the bucket is part of the path.
     pub path_style: bool,
+    /// Whether the reader pays.
+    pub reader_pays: bool,
 }
 
 /// The configuration that a repository of these arrays keeps.
-pub(super) fn config(dataset: &Dataset, containers: &[(String, String)], s3: &S3Access) -> Result<RepositoryConfig> {
+pub(super) fn config(dataset: &Dataset, containers: &[(String, String)], buckets: &Buckets) -> Result<RepositoryConfig> {
     let mut config = RepositoryConfig::default();
-    for container in self::containers(containers, s3)? {
+    for container in self::containers(containers, buckets)? {
         add(&mut config, container)?;
     }
     let mut sizes: BTreeMap<Vec<u64>, Vec<String>> = BTreeMap::new();
@@ -59,10 +64,10 @@ pub(super) fn config(dataset: &Dataset, containers: &[(String, String)], s3: &S3
 }
 
 /// The containers of some names and prefixes.
-pub(super) fn containers(containers: &[(String, String)], s3: &S3Access) -> Result<Vec<VirtualChunkContainer>> {
+pub(super) fn containers(containers: &[(String, String)], buckets: &Buckets) -> Result<Vec<VirtualChunkContainer>> {
     let made = containers.iter().map(|(name, prefix)| {
         let problem = |problem: String| Error::Address { url: prefix.clone(), problem };
-        VirtualChunkContainer::new_named(name.clone(), prefix.clone(), store(prefix, s3)?).map_err(problem)
+        VirtualChunkContainer::new_named(name.clone(), prefix.clone(), store(prefix, buckets)?).map_err(problem)
     });
     made.collect()
 }
@@ -104,15 +109,18 @@ fn regex_of(path: &str) -> String {
     out
 }
 
-fn store(prefix: &str, s3: &S3Access) -> Result<ObjectStoreConfig> {
-    match prefix.split_once("://").map(|(scheme, _)| scheme) {
-        Some("file") => Ok(ObjectStoreConfig::LocalFileSystem(PathBuf::new())),
-        Some("https") => Ok(ObjectStoreConfig::Http(HttpConfig { opts: [].into(), headers: [].into() })),
-        Some("http") => Ok(ObjectStoreConfig::Http(HttpConfig { opts: [("allow_http".to_owned(), "true".to_owned())].into(), headers: [].into() })),
-        Some("s3") => {
+fn store(prefix: &str, buckets: &Buckets) -> Result<ObjectStoreConfig> {
+    match prefix.split_once("://") {
+        Some(("file", _)) => Ok(ObjectStoreConfig::LocalFileSystem(PathBuf::new())),
+        Some(("https", _)) => Ok(ObjectStoreConfig::Http(HttpConfig { opts: [].into(), headers: [].into() })),
+        Some(("http", _)) => {
+            Ok(ObjectStoreConfig::Http(HttpConfig { opts: [("allow_http".to_owned(), "true".to_owned())].into(), headers: [].into() }))
+        }
+        Some(("s3", rest)) => {
+            let s3 = rest.split('/').next().and_then(|bucket| buckets.get(bucket)).cloned().unwrap_or_default();
             let region = s3.region.as_deref().unwrap_or("us-east-1");
             let mut options = S3Options::default().with_region(region).with_anonymous(s3.anonymous);
-            options = options.with_allow_http(s3.allow_http).with_force_path_style(s3.path_style);
+            options = options.with_allow_http(s3.allow_http).with_force_path_style(s3.path_style).with_requester_pays(s3.reader_pays);
             options.endpoint_url.clone_from(&s3.endpoint);
             Ok(if s3.endpoint.is_some() { ObjectStoreConfig::S3Compatible(options) } else { ObjectStoreConfig::S3(options) })
         }

@@ -18,7 +18,7 @@ use icechunk::{
 use crate::{Addresses, Array, Dataset, Error, Part, Result, Values, address::prefixes, dataset::join};
 
 pub use append::{Appended, Existing};
-pub use config::S3Access;
+pub use config::{Buckets, S3Access};
 pub use target::Target;
 
 use session::Batch;
@@ -32,8 +32,8 @@ const BATCH: usize = 130_000;
 pub struct Options {
     /// How files are addressed.
     pub addresses: Addresses,
-    /// How readers reach S3.
-    pub s3: S3Access,
+    /// How readers reach buckets of S3.
+    pub buckets: Buckets,
     /// Prefixes of the files that references added later will lead to, when the dataset does not hold them all yet.
     pub containers: Vec<String>,
     /// URLs of the granules, to know them again when more are appended.
@@ -117,7 +117,7 @@ impl Writer {
     /// As for [`write()`].
     pub async fn create(dataset: &Dataset, target: &Target, options: &Options) -> Result<Self> {
         let containers = containers(dataset, options)?;
-        let repository = target.create(config::config(dataset, &containers, &options.s3)?).await?;
+        let repository = target.create(config::config(dataset, &containers, &options.buckets)?).await?;
         let failed = |e: RepositoryError| target.failed("write to", e);
         let tip = repository.lookup_branch(MAIN).await.map_err(failed)?;
         let branch = hidden_branch("build");

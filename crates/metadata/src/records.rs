@@ -97,11 +97,11 @@ impl<R: Read> RecordReader<R> {
         if self.is_whole && self.buffer.trim_ascii().is_empty() && self.place == Place::Outside {
             return Ok(None);
         }
-        let (text, next) = match std::str::from_utf8(&self.buffer) {
+        let (text, next) = match simdutf8::compat::from_utf8(&self.buffer) {
             Ok(text) => (text, if self.is_whole { Next::Nothing } else { Next::Bytes }),
             Err(e) => {
                 let is_cut = e.error_len().is_none() && !self.is_whole;
-                let text = std::str::from_utf8(&self.buffer[..e.valid_up_to()]).unwrap_or_default();
+                let text = simdutf8::compat::from_utf8(&self.buffer[..e.valid_up_to()]).unwrap_or_default();
                 (text, if is_cut { Next::Bytes } else { Next::NoText })
             }
         };
@@ -134,11 +134,11 @@ impl<'b> RecordBlock<'b> {
     /// The next record as a granule, or as it stands when it is none. `None` when the rest is not in memory, and after an error.
     pub fn granule(&mut self) -> Option<Result<Result<umm::Granule<'b>, Raw<'b>>, MetadataError>> {
         self.step(|reader| {
-            let start = *reader;
+            let start = reader.at();
             match umm::Granule::read(reader) {
                 Ok(granule) => Ok(Ok(granule)),
                 Err(_) => {
-                    *reader = start;
+                    reader.back_to(start);
                     reader.raw().map(Err)
                 }
             }

@@ -33,7 +33,8 @@ impl Concept for Collections {
     const NAME: &'static str = "collection";
 }
 
-/// One record, `{"meta": …, "umm": …}`, in the bytes in which it came. A part of its page's buffer: keeping one keeps the whole page in memory.
+/// One record, `{"meta": …, "umm": …}`, in the bytes in which it came: found by its brackets, and checked to be JSON when it is read. A part of its page's
+/// buffer: keeping one keeps the whole page in memory.
 #[derive(Debug)]
 pub struct Record<C> {
     json: Bytes,
@@ -98,7 +99,7 @@ impl<C: Concept> Record<C> {
         Self { json: json.into(), concept: PhantomData }
     }
 
-    /// The record as it came, JSON in UTF-8.
+    /// The record as it came, in UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         &self.json
     }
@@ -161,7 +162,7 @@ impl<C: Concept> Page<C> {
             return Err(wrong(MetadataError::NotARecord { expected: "a page of `umm_json`", message: "it has no `items`".into() }));
         }
         let record = |raw: Raw<'_>| Record::from_bytes(body.slice_ref(raw.as_str().as_bytes()));
-        let records = answer.records().map(|raw| raw.map(record)).collect::<std::result::Result<_, _>>().map_err(wrong)?;
+        let records = answer.pieces().map(|raw| raw.map(record)).collect::<std::result::Result<_, _>>().map_err(wrong)?;
         Ok((Self { records }, answer.hits().or_else(|| Envelope::hits_of(body))))
     }
 
@@ -208,5 +209,9 @@ mod tests {
         let e = Page::<Granules>::split(&Bytes::from_static(b"<html>")).expect_err("a page of the web");
         assert!(e.to_string().contains("web page"), "{e}");
         assert!(Page::<Granules>::split(&Bytes::from_static(br#"{"items": [{"a": 1}, {"b""#)).is_err(), "cut short");
+        let body = Bytes::from_static(br#"{"items": [{"meta": {}, "umm": {"GranuleUR": "a",}}, {"umm": {"GranuleUR": "b"}}]}"#);
+        let (page, _) = Page::<Granules>::split(&body).expect("brackets that match");
+        let read: Vec<bool> = page.records().iter().map(|record| record.granule().is_ok()).collect();
+        assert_eq!(read, [false, true], "what is no JSON is an error where it is read");
     }
 }

@@ -139,7 +139,7 @@ impl<C: Concept> Results<C> {
         self.pages().map_ok(|page| stream::iter(page.into_records().into_iter().map(Ok))).try_flatten().boxed()
     }
 
-    /// The records as they came, JSON `{"meta": …, "umm": …}`.
+    /// The records as they came, `{"meta": …, "umm": …}`; [`cube_metadata::Raw::parse`] tells whether one is JSON throughout.
     pub fn to_umm(&self) -> BoxStream<'static, Result<Bytes>> {
         self.items().map_ok(|record| record.bytes()).boxed()
     }

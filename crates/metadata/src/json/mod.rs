@@ -1,12 +1,15 @@
 //! JSON read in one pass and written straight into a buffer; texts and unknown values are borrowed from the input.
 
 mod reader;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod value;
 mod writer;
 
 use std::borrow::Cow;
+
+use crate::MetadataError;
 
 pub(crate) use reader::{Fault, Reader, Result, whole};
 pub(crate) use value::parse;
@@ -19,7 +22,22 @@ pub type Text<'a> = Cow<'a, str>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Raw<'a>(pub(crate) &'a str);
 
+impl Default for Raw<'_> {
+    fn default() -> Self {
+        Self("null")
+    }
+}
+
 impl<'a> Raw<'a> {
+    /// Checks that the bytes are one JSON value.
+    ///
+    /// # Errors
+    /// [`MetadataError::Json`] with the place where they are none.
+    pub fn parse(bytes: &'a [u8]) -> std::result::Result<Self, MetadataError> {
+        let mut reader = Reader::new(whole(bytes)?);
+        reader.raw().and_then(|raw| reader.end().map(|()| raw)).map_err(|fault| reader.error(fault))
+    }
+
     /// Its text.
     pub fn as_str(self) -> &'a str {
         self.0

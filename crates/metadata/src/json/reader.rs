@@ -1,10 +1,16 @@
 //! A pull parser: the caller says what it expects next, and gets slices of the input.
 //!
-//! Every value is checked against RFC 8259, also those that are skipped, so that what is copied from a record into another is JSON.
+//! Every value is checked against RFC 8259, also those that are skipped, so that what is copied from a record into another is JSON. [`Reader::leap`] alone
+//! does not: it finds where a record ends, for somebody who reads it later.
+//!
+//! Written for speed: bytes are compared in blocks ([`super::scan`]), and what depends on a byte branches on it, so that the processor need not wait.
 
 use std::borrow::Cow;
 
-use super::{Number, Raw, Text};
+use super::{
+    Number, Raw, Text,
+    scan::{BLOCK, end_of_brackets, stops},
+};
 use crate::MetadataError;
 
 /// Why reading stopped; where, the reader knows. As wide as a register: a byte in its place would tear apart the loads of texts, which share it.
@@ -21,6 +27,7 @@ pub(crate) enum Fault {
     Escape,
     Surrogate,
     Unended,
+    Unclosed,
     Depth,
     Trailing,
     Range,
@@ -39,6 +46,7 @@ impl Fault {
             Self::Escape => "an unknown escape",
             Self::Surrogate => "half of a surrogate pair",
             Self::Unended => "a text that does not end",
+            Self::Unclosed => "an array or object that does not end",
             Self::Depth => "arrays and objects nested too deeply",
             Self::Trailing => "something after the end of the document",
             Self::Range => "a number beyond the range of a double",
@@ -56,19 +64,20 @@ const DEPTH: usize = 128;
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Whether there is a control character anywhere: in a document without line breaks there is none, and no text need be searched for one.
-    controls: bool,
+    /// What is known of the block of [`BLOCK`] bytes that was looked at last: where texts may end.
+    block: usize,
+    stops: u64,
 }
 
 /// The text of a document; an error names the first byte that is not UTF-8.
 pub(crate) fn whole(bytes: &[u8]) -> std::result::Result<&str, MetadataError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|e| MetadataError::Json { at: e.valid_up_to(), message: "a byte that is not UTF-8" })
+    simdutf8::compat::from_utf8(bytes).map_err(|e| MetadataError::Json { at: e.valid_up_to(), message: "a byte that is not UTF-8" })
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, controls: text.bytes().fold(false, |found, byte| found | (byte < 0x20)) }
+        Self { text, at: 0, block: usize::MAX, stops: 0 }
     }
 
     /// How far it was read, in bytes.
@@ -106,21 +115,49 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Steps over a character. A branch, not a sum: the processor goes on before it has seen the character.
     #[inline(always)]
     fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == byte;
-        self.at += usize::from(found);
-        found
+        if self.peek() != byte {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     #[inline(always)]
     fn expect(&mut self, byte: u8, fault: Fault) -> Result<()> {
-        if self.take(byte) { Ok(()) } else { Err(fault) }
+        if self.peek() != byte {
+            return Err(fault);
+        }
+        self.at += 1;
+        Ok(())
     }
 
-    /// What was read since, as it stands.
-    pub(crate) fn up_to(&self, end: &Self) -> Raw<'a> {
-        Raw(&self.text[self.at..end.at])
+    /// After a value of an array or object: whether another follows.
+    #[inline(always)]
+    fn another(&mut self, end: u8, fault: Fault) -> Result<bool> {
+        let next = self.peek();
+        if next == b',' {
+            self.at += 1;
+            return Ok(true);
+        }
+        if next != end {
+            return Err(fault);
+        }
+        self.at += 1;
+        Ok(false)
+    }
+
+    /// What was read since it was there, as it stands.
+    pub(crate) fn since(&self, at: usize) -> Raw<'a> {
+        Raw(&self.text[at..self.at])
+    }
+
+    /// To where it was before. Cheaper than a copy of the reader.
+    #[inline(always)]
+    pub(crate) fn back_to(&mut self, at: usize) {
+        self.at = at;
     }
 
     /// Nothing may follow but white space.
@@ -137,33 +174,48 @@ impl<'a> Reader<'a> {
     /// As `object`, until `field` says that it is enough; the rest of the object is not looked at.
     #[inline]
     pub(crate) fn fields_until(&mut self, mut field: impl FnMut(&mut Self, Text<'a>) -> Result<bool>) -> Result<Option<()>> {
-        if !self.take(b'{') {
-            return Ok(None);
+        let Some(mut more) = self.open_object() else { return Ok(None) };
+        while more {
+            let key = self.key()?;
+            more = !field(self, key)? && self.next_field()?;
         }
-        if self.take(b'}') {
-            return Ok(Some(()));
+        Ok(Some(()))
+    }
+
+    /// Steps into an object, if one follows: whether it has a field.
+    #[inline(always)]
+    pub(crate) fn open_object(&mut self) -> Option<bool> {
+        self.take(b'{').then(|| !self.take(b'}'))
+    }
+
+    /// The key of a field.
+    #[inline(always)]
+    pub(crate) fn key(&mut self) -> Result<Text<'a>> {
+        let Some(key) = self.text()? else { return Err(Fault::Key) };
+        self.expect(b':', Fault::Colon)?;
+        Ok(key)
+    }
+
+    /// After a value of an object: whether another field follows.
+    #[inline(always)]
+    pub(crate) fn next_field(&mut self) -> Result<bool> {
+        self.another(b'}', Fault::ObjectEnd)
+    }
+
+    /// Steps over `"key":"`, if just these characters follow.
+    #[inline(always)]
+    pub(crate) fn begins(&mut self, field: &[u8]) -> bool {
+        let begins = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(field));
+        if begins {
+            self.at += field.len();
         }
-        loop {
-            let Some(key) = self.text()? else { return Err(Fault::Key) };
-            self.expect(b':', Fault::Colon)?;
-            if field(self, key)? {
-                return Ok(Some(()));
-            }
-            if self.take(b'}') {
-                return Ok(Some(()));
-            }
-            self.expect(b',', Fault::ObjectEnd)?;
-        }
+        begins
     }
 
     /// After a value of an object: skips the fields that are left, and steps out.
     pub(crate) fn close_object(&mut self) -> Result<()> {
-        while !self.take(b'}') {
-            self.expect(b',', Fault::ObjectEnd)?;
-            if self.text()?.is_none() {
-                return Err(Fault::Key);
-            }
-            self.expect(b':', Fault::Colon)?;
+        while self.next_field()? {
+            self.key()?;
             self.raw()?;
         }
         Ok(())
@@ -195,56 +247,72 @@ impl<'a> Reader<'a> {
 
     /// After a value of an array: whether another follows.
     pub(crate) fn next_item(&mut self) -> Result<bool> {
-        if self.take(b']') {
-            return Ok(false);
-        }
-        self.expect(b',', Fault::ArrayEnd)?;
-        Ok(true)
+        self.another(b']', Fault::ArrayEnd)
     }
 
     /// A text; `None` when something else follows. Inline, so that the parts of a text stay in registers on their way to its field.
     #[inline(always)]
     pub(crate) fn text(&mut self) -> Result<Option<Text<'a>>> {
-        if !self.take(b'"') {
-            return Ok(None);
-        }
+        if self.take(b'"') { self.text_begun().map(Some) } else { Ok(None) }
+    }
+
+    /// A text of which the first quote is behind.
+    #[inline(always)]
+    pub(crate) fn text_begun(&mut self) -> Result<Text<'a>> {
         let start = self.at;
         let escaped = self.string_end()?;
         let body = &self.text[start..self.at - 1];
-        if escaped { unescape(body).map(|text| Some(Cow::Owned(text))) } else { Ok(Some(Cow::Borrowed(body))) }
+        if escaped { unescape(body).map(Cow::Owned) } else { Ok(Cow::Borrowed(body)) }
     }
 
     /// From after the opening quote to after the closing one; whether there was an escape.
-    #[inline(never)]
+    #[inline(always)]
     fn string_end(&mut self) -> Result<bool> {
-        let bytes = self.text.as_bytes();
-        let mut escaped = false;
+        self.seek_stop();
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.escaped_end()
+    }
+
+    #[cold]
+    fn escaped_end(&mut self) -> Result<bool> {
         loop {
-            let rest = &bytes[self.at..];
-            self.at += if self.controls { plain_prefix(rest) } else { unescaped_prefix(rest) };
-            match bytes.get(self.at) {
+            match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(escaped);
+                    return Ok(true);
                 }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.at += escape(&self.text.as_bytes()[self.at + 1..])?,
                 Some(_) => return Err(Fault::Control),
                 None => return Err(Fault::Unended),
             }
+            self.seek_stop();
         }
     }
 
-    fn escape(&mut self) -> Result<()> {
-        let bytes = self.text.as_bytes();
-        match bytes.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u') if bytes.get(self.at + 2..self.at + 6).is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) => self.at += 6,
-            _ => return Err(Fault::Escape),
+    /// To the next quote, backslash or control character, or to the end.
+    #[inline(always)]
+    fn seek_stop(&mut self) {
+        loop {
+            let block = self.at / BLOCK;
+            if block != self.block {
+                self.look_at(block);
+            }
+            let stops = self.stops >> (self.at % BLOCK);
+            if stops != 0 {
+                self.at += stops.trailing_zeros() as usize;
+                return;
+            }
+            self.at = (block + 1) * BLOCK;
         }
-        Ok(())
+    }
+
+    #[inline(never)]
+    fn look_at(&mut self, block: usize) {
+        self.block = block;
+        self.stops = stops(self.text.as_bytes().get(block * BLOCK..).unwrap_or_default());
     }
 
     /// A number; `None` when something else follows.
@@ -289,53 +357,69 @@ impl<'a> Reader<'a> {
         Ok(Raw(&self.text[start..self.at]))
     }
 
+    /// Any value, as it stands; of an array or object only the brackets and the quotes are looked at.
+    pub(crate) fn leap(&mut self) -> Result<Raw<'a>> {
+        if !matches!(self.peek(), b'{' | b'[') {
+            return self.raw();
+        }
+        let rest = &self.text[self.at..];
+        let end = end_of_brackets(rest.as_bytes()).ok_or(Fault::Unclosed)?;
+        self.at += end;
+        Ok(Raw(&rest[..end]))
+    }
+
     fn skip(&mut self, depth: usize) -> Result<()> {
         match self.peek() {
-            b'"' => {
-                self.at += 1;
-                let start = self.at;
-                if self.string_end()? {
-                    unescape(&self.text[start..self.at - 1])?;
-                }
-                Ok(())
-            }
+            b'"' => self.skip_text(),
             b'-' | b'0'..=b'9' => self.number().map(drop),
             b'{' | b'[' if depth == 0 => Err(Fault::Depth),
-            b'{' => {
-                self.at += 1;
-                if self.take(b'}') {
-                    return Ok(());
-                }
-                loop {
-                    if self.peek() != b'"' {
-                        return Err(Fault::Key);
-                    }
-                    self.skip(depth)?;
-                    self.expect(b':', Fault::Colon)?;
-                    self.skip(depth - 1)?;
-                    if self.take(b'}') {
-                        return Ok(());
-                    }
-                    self.expect(b',', Fault::ObjectEnd)?;
-                }
-            }
-            b'[' => {
-                self.at += 1;
-                if self.take(b']') {
-                    return Ok(());
-                }
-                loop {
-                    self.skip(depth - 1)?;
-                    if self.take(b']') {
-                        return Ok(());
-                    }
-                    self.expect(b',', Fault::ArrayEnd)?;
-                }
-            }
+            b'{' => self.skip_object(depth - 1),
+            b'[' => self.skip_array(depth - 1),
             b't' => self.word("true"),
             b'f' => self.word("false"),
             b'n' => self.word("null"),
             _ => Err(Fault::Value),
+        }
+    }
+
+    #[inline(always)]
+    fn skip_text(&mut self) -> Result<()> {
+        self.at += 1;
+        let start = self.at;
+        if self.string_end()? {
+            unescape(&self.text[start..self.at - 1])?;
+        }
+        Ok(())
+    }
+
+    fn skip_object(&mut self, depth: usize) -> Result<()> {
+        self.at += 1;
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            if self.peek() != b'"' {
+                return Err(Fault::Key);
+            }
+            self.skip_text()?;
+            self.expect(b':', Fault::Colon)?;
+            if self.peek() == b'"' { self.skip_text() } else { self.skip(depth) }?;
+            if !self.another(b'}', Fault::ObjectEnd)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn skip_array(&mut self, depth: usize) -> Result<()> {
+        self.at += 1;
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            self.skip(depth)?;
+            if !self.another(b']', Fault::ArrayEnd)? {
+                return Ok(());
+            }
         }
     }
 
@@ -350,11 +434,11 @@ impl<'a> Reader<'a> {
     /// What `read` makes of the next value, or the value as it stands when `read` finds that it has another shape.
     #[inline]
     pub(crate) fn attempt<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<Option<T>>) -> Result<std::result::Result<T, Raw<'a>>> {
-        let before = *self;
+        let before = self.at;
         if let Some(value) = read(self)? {
             return Ok(Ok(value));
         }
-        *self = before;
+        self.back_to(before);
         self.raw().map(Err)
     }
 }
@@ -365,43 +449,10 @@ fn unescape(body: &str) -> Result<String> {
     serde_json::from_str(&format!("\"{body}\"")).map_err(|_| Fault::Surrogate)
 }
 
-/// How many bytes come before the next quote or backslash. Keys and words are short and found at once; the library is for what is long.
-#[inline]
-fn unescaped_prefix(bytes: &[u8]) -> usize {
-    let Some((head, _)) = bytes.split_first_chunk::<16>() else { return plain_prefix(bytes) };
-    let stops = u128::from_le_bytes(*head);
-    for (at, half) in [(0, stops as u64), (8, (stops >> 64) as u64)] {
-        let stops = (zero_bytes(half ^ each(b'"')) | zero_bytes(half ^ each(b'\\'))) & each(0x80);
-        if stops != 0 {
-            return at + (stops.trailing_zeros() / 8) as usize;
-        }
+fn escape(after: &[u8]) -> Result<usize> {
+    match after {
+        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(2),
+        [b'u', rest @ ..] if rest.first_chunk::<4>().is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) => Ok(6),
+        _ => Err(Fault::Escape),
     }
-    memchr::memchr2(b'"', b'\\', &bytes[16..]).map_or(bytes.len(), |at| at + 16)
-}
-
-/// How many bytes come before the next quote, backslash or control character; eight at a time.
-#[inline]
-pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    for chunk in chunks {
-        let word = u64::from_le_bytes(*chunk);
-        let control = word.wrapping_sub(each(0x20)) & !word;
-        let stops = (zero_bytes(word ^ each(b'"')) | zero_bytes(word ^ each(b'\\')) | control) & each(0x80);
-        if stops != 0 {
-            return at + (stops.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    at + rest.iter().take_while(|b| !matches!(b, b'"' | b'\\' | 0..0x20)).count()
-}
-
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// In the high bit of each byte, whether it is zero. The lowest of them is exact: a borrow reaches only bytes above a true one.
-#[inline]
-fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(each(1)) & !word
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Raw, Reader, Writer, parse};
+use super::{Fault, Raw, Reader, Writer, parse};
 
 const DOCUMENTS: [&str; 24] = [
     r#"{"a": [1, -0, 2.5e-3, 1E5, 0.1], "b": {"c": null, "d": true}, "": false}"#,
@@ -66,6 +66,35 @@ fn what_is_json_is_agreed_on() {
             }
         }
     }
+}
+
+/// Wherever a block of bytes may end.
+fn moved(text: &str) -> impl Iterator<Item = String> {
+    (0..130).map(move |length| format!("[\"{}\",{text}]", "x".repeat(length)))
+}
+
+#[test]
+fn what_is_json_is_agreed_on_wherever_it_stands() {
+    DOCUMENTS.into_iter().flat_map(moved).for_each(|text| agrees(&text));
+}
+
+#[test]
+fn brackets_tell_where_a_value_ends() {
+    let texts = [r#"{"a": "}]\"{[\\", "\\\"}": [{"ü]": "{{{"}, "[\\"], "b": {}}"#, r#"[[[[]]], {"}}}}": []}, "\\\\\\"]"#, "{\n}"];
+    let mut compared = 0;
+    for text in texts.into_iter().flat_map(moved) {
+        for after in ["", "}", ",\"{", " \"", "]]]"] {
+            let whole = format!("{text}{after}");
+            let (found, checked) = (Reader::new(&whole).leap(), Reader::new(&whole).raw());
+            assert_eq!((found, checked), (Ok(Raw(&text)), Ok(Raw(&text))), "{whole}");
+            compared += 1;
+        }
+        for end in (1..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            assert_eq!(Reader::new(&text[..end]).leap(), Err(Fault::Unclosed), "{}", &text[..end]);
+        }
+    }
+    assert_eq!(compared, 3 * 130 * 5);
+    assert_eq!(Reader::new(" \"]\" 1").leap(), Ok(Raw("\"]\"")), "what has no brackets is read");
 }
 
 #[test]

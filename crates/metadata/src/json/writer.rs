@@ -95,7 +95,7 @@ impl<'w> Writer<'w> {
     pub(crate) fn escaped(&mut self, text: &str) {
         let mut rest = text.as_bytes();
         loop {
-            let plain = super::reader::plain_prefix(rest);
+            let plain = super::scan::plain_prefix(rest);
             self.out.extend_from_slice(&rest[..plain]);
             let Some(&byte) = rest.get(plain) else { return };
             match byte {

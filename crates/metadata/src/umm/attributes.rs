@@ -4,7 +4,7 @@ use super::Granule;
 use crate::{Raw, Text};
 
 /// One of the `AdditionalAttributes`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Attribute<'a> {
     /// `Name`.
     pub name: Text<'a>,

@@ -75,6 +75,12 @@ impl<'a> Page<'a> {
     pub fn records(&self) -> Records<'a> {
         Records { reader: self.records, state: if self.listed { State::First } else { State::Bare } }
     }
+
+    /// The records as they stand, found by their brackets and quotes alone: what is between these is not checked, and reading a record has yet to
+    /// say whether it is JSON.
+    pub fn pieces(&self) -> Pieces<'a> {
+        Pieces(self.records())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +115,10 @@ impl<'a> Records<'a> {
                 return Some(Err(self.reader.error(fault)));
             }
         }
-        let start = self.reader;
+        let start = self.reader.at();
         let record = read(&mut self.reader);
         if record.is_err() {
-            self.reader = start;
+            self.reader.back_to(start);
             if let Err(fault) = self.reader.raw() {
                 self.state = State::End;
                 return Some(Err(self.reader.error(fault)));
@@ -139,6 +145,18 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_with(|reader| reader.raw().map_err(|fault| reader.error(fault)))
+    }
+}
+
+/// The records of a page as they stand, not checked.
+#[derive(Debug, Clone)]
+pub struct Pieces<'a>(Records<'a>);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Result<Raw<'a>, MetadataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next_with(|reader| reader.leap().map_err(|fault| reader.error(fault)))
     }
 }
 

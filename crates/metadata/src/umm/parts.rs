@@ -95,7 +95,7 @@ pub struct ArchiveFile<'a> {
 }
 
 /// One of the `RelatedUrls`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct RelatedUrl<'a> {
     /// `URL`.
     pub url: Text<'a>,

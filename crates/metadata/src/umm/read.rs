@@ -16,8 +16,10 @@ pub(crate) type Read<T> = Result<Option<T>>;
 
 /// A record, in CMR's envelope or bare.
 pub(crate) fn record<'a>(reader: &mut Reader<'a>) -> std::result::Result<Granule<'a>, MetadataError> {
-    let granule = granule(reader).map_err(|fault| reader.error(fault))?;
-    let granule = granule.ok_or_else(|| not_a_granule("it is not an object, or its `umm` is none"))?;
+    let mut granule = Granule::default();
+    if !granule_into(reader, &mut granule).map_err(|fault| reader.error(fault))? {
+        return Err(not_a_granule("it is not an object, or its `umm` is none"));
+    }
     if granule.id.is_empty() {
         return Err(not_a_granule("it has no `GranuleUR`"));
     }
@@ -28,15 +30,15 @@ fn not_a_granule(message: &str) -> MetadataError {
     MetadataError::NotARecord { expected: "a UMM-G record", message: message.into() }
 }
 
-fn granule<'a>(reader: &mut Reader<'a>) -> Read<Granule<'a>> {
-    let start = *reader;
-    let mut granule = Granule::default();
+/// Whether it has the shape of a record.
+fn granule_into<'a>(reader: &mut Reader<'a>, granule: &mut Granule<'a>) -> Result<bool> {
+    let start = reader.at();
     let (mut enveloped, mut known) = (false, true);
     let read = reader.object(|reader, key| {
         match key.as_ref() {
             "umm" => {
                 enveloped = true;
-                if umm(reader, &mut granule)?.is_none() {
+                if umm(reader, granule)?.is_none() {
                     known = false;
                     reader.raw()?;
                 }
@@ -50,11 +52,11 @@ fn granule<'a>(reader: &mut Reader<'a>) -> Read<Granule<'a>> {
         Ok(())
     })?;
     if read.is_some() && !enveloped {
-        granule = Granule::default();
-        *reader = start;
-        umm(reader, &mut granule)?;
+        *granule = Granule::default();
+        reader.back_to(start);
+        umm(reader, granule)?;
     }
-    Ok(read.filter(|()| known).map(|()| granule))
+    Ok(read.is_some() && known)
 }
 
 fn umm<'a>(reader: &mut Reader<'a>, granule: &mut Granule<'a>) -> Read<()> {
@@ -68,14 +70,20 @@ fn umm<'a>(reader: &mut Reader<'a>, granule: &mut Granule<'a>) -> Read<()> {
             "DataGranule" => reader.attempt(data)?.map(|d| granule.data = Some(d)).err(),
             "ProviderDates" => stated(reader, |r| list(r, provider_date))?.map(|d| granule.provider_dates = Some(d)).err(),
             "Platforms" => stated(reader, |r| list(r, platform))?.map(|p| granule.platforms = Some(p)).err(),
-            "RelatedUrls" => match stated(reader, |r| readable(r, 40, related_url))? {
+            "RelatedUrls" => match stated(reader, |r| filled(r, 40, related_url))? {
                 Ok(Stated { value: (urls, is_all), raw }) => {
                     granule.urls = urls;
                     (!is_all).then_some(raw)
                 }
                 Err(raw) => Some(raw),
             },
-            "AdditionalAttributes" => stated(reader, |r| long_list(r, 32, attribute))?.map(|a| granule.attributes = Some(a)).err(),
+            "AdditionalAttributes" => match stated(reader, |r| filled(r, 32, attribute))? {
+                Ok(Stated { value: (attributes, true), raw }) => {
+                    granule.attributes = Some(Stated { value: attributes, raw });
+                    None
+                }
+                Ok(Stated { raw, .. }) | Err(raw) => Some(raw),
+            },
             _ => Some(reader.raw()?),
         };
         granule.other.extend(other.map(|raw| (key, raw)));
@@ -110,10 +118,9 @@ fn meta<'a>(reader: &mut Reader<'a>) -> Read<Meta<'a>> {
 }
 
 /// A text into its field, anything else to the others.
-#[inline]
-fn text_into<'a>(reader: &mut Reader<'a>, key: Text<'a>, slot: &mut Option<Text<'a>>, other: &mut Other<'a>) -> Result<()> {
+fn text_into<'a, T: From<Text<'a>>>(reader: &mut Reader<'a>, key: Text<'a>, slot: &mut T, other: &mut Other<'a>) -> Result<()> {
     match reader.text()? {
-        Some(text) => *slot = Some(text),
+        Some(text) => *slot = text.into(),
         None => other.push((key, reader.raw()?)),
     }
     Ok(())
@@ -122,29 +129,22 @@ fn text_into<'a>(reader: &mut Reader<'a>, key: Text<'a>, slot: &mut Option<Text<
 /// A value together with its text; or the text alone where it has another shape.
 fn stated<'a, T>(reader: &mut Reader<'a>, read: impl FnOnce(&mut Reader<'a>) -> Read<T>) -> Result<std::result::Result<Stated<'a, T>, Raw<'a>>> {
     reader.peek();
-    let start = *reader;
+    let start = reader.at();
     match read(reader)? {
-        Some(value) => Ok(Ok(Stated { value, raw: start.up_to(reader) })),
+        Some(value) => Ok(Ok(Stated { value, raw: reader.since(start) })),
         None => {
-            *reader = start;
+            reader.back_to(start);
             reader.raw().map(Err)
         }
     }
 }
 
+/// Most lists are short: platforms, dates, the corners of a scene.
+const USUAL: usize = 5;
+
 /// A list in which every value has the shape that `read` knows.
-pub(crate) fn list<'a, T>(reader: &mut Reader<'a>, read: impl FnMut(&mut Reader<'a>) -> Read<T>) -> Read<Vec<T>> {
-    long_list(reader, 0, read)
-}
-
-/// A list that is expected to hold so many values.
-fn long_list<'a, T>(reader: &mut Reader<'a>, expected: usize, read: impl FnMut(&mut Reader<'a>) -> Read<T>) -> Read<Vec<T>> {
-    Ok(readable(reader, expected, read)?.filter(|(_, is_all)| *is_all).map(|(values, _)| values))
-}
-
-/// The values of a list that have the shape that `read` knows, and whether these are all.
-fn readable<'a, T>(reader: &mut Reader<'a>, expected: usize, mut read: impl FnMut(&mut Reader<'a>) -> Read<T>) -> Read<(Vec<T>, bool)> {
-    let mut values = Vec::with_capacity(expected);
+pub(crate) fn list<'a, T>(reader: &mut Reader<'a>, mut read: impl FnMut(&mut Reader<'a>) -> Read<T>) -> Read<Vec<T>> {
+    let mut values = Vec::with_capacity(USUAL);
     let mut is_all = true;
     let listed = reader.array(|reader| {
         match reader.attempt(&mut read)? {
@@ -152,6 +152,32 @@ fn readable<'a, T>(reader: &mut Reader<'a>, expected: usize, mut read: impl FnMu
             Err(_) => is_all = false,
         }
         Ok(())
+    })?;
+    Ok(listed.filter(|()| is_all).map(|()| values))
+}
+
+/// The values of a list that have the shape that `fill` knows, and whether these are all. Each is read where it stays: moving one costs as much as
+/// reading it.
+fn filled<'a, T: Default>(
+    reader: &mut Reader<'a>,
+    expected: usize,
+    mut fill: impl FnMut(&mut Reader<'a>, &mut T) -> Result<bool>,
+) -> Read<(Vec<T>, bool)> {
+    let mut values: Vec<T> = Vec::with_capacity(expected);
+    let mut is_all = true;
+    let listed = reader.array(|reader| {
+        let start = reader.at();
+        // Made in its place; `push` would make it elsewhere and move it.
+        values.resize_with(values.len() + 1, T::default);
+        if let Some(value) = values.last_mut()
+            && fill(reader, value)?
+        {
+            return Ok(());
+        }
+        values.pop();
+        is_all = false;
+        reader.back_to(start);
+        reader.raw().map(drop)
     })?;
     Ok(listed.map(|()| (values, is_all)))
 }
@@ -240,7 +266,7 @@ fn identifier<'a>(reader: &mut Reader<'a>) -> Read<Identifier<'a>> {
 
 fn archive_file<'a>(reader: &mut Reader<'a>) -> Read<ArchiveFile<'a>> {
     reader.peek();
-    let start = *reader;
+    let start = reader.at();
     let (mut name, mut bytes, mut size, mut unit, mut algorithm, mut value) = (None, None, None, None, None, None);
     let (mut files, mut other) = (Vec::new(), Other::new());
     let read = reader.object(|reader, key| {
@@ -264,7 +290,7 @@ fn archive_file<'a>(reader: &mut Reader<'a>) -> Read<ArchiveFile<'a>> {
         }
         Ok(())
     })?;
-    let raw = start.up_to(reader);
+    let raw = reader.since(start);
     Ok(read.and(name).map(|name| ArchiveFile { name, bytes, size, unit, checksum: algorithm.zip(value), files, raw }))
 }
 
@@ -316,43 +342,57 @@ fn instrument<'a>(reader: &mut Reader<'a>) -> Read<Instrument<'a>> {
     Ok(read.filter(|()| !instrument.short_name.is_empty()).map(|()| instrument))
 }
 
-fn related_url<'a>(reader: &mut Reader<'a>) -> Read<RelatedUrl<'a>> {
-    let (mut url, mut kind, mut subtype, mut description, mut mime_type) = (None, None, None, None, None);
-    let mut other = Other::new();
-    let read = reader.object(|reader, key| {
-        let slot = match key.as_ref() {
-            "URL" => &mut url,
-            "Type" => &mut kind,
-            "Subtype" => &mut subtype,
-            "Description" => &mut description,
-            "MimeType" => &mut mime_type,
-            _ => {
-                other.push((key, reader.raw()?));
-                return Ok(());
-            }
-        };
-        text_into(reader, key, slot, &mut other)
-    })?;
-    Ok(read.and(url).zip(kind).filter(|(url, _)| !url.is_empty()).map(|(url, kind)| RelatedUrl { url, kind, subtype, description, mime_type, other }))
+fn related_url<'a>(reader: &mut Reader<'a>, url: &mut RelatedUrl<'a>) -> Result<bool> {
+    let mut has_kind = false;
+    let Some(mut more) = reader.open_object() else { return Ok(false) };
+    while more {
+        // Most of a record are these three, spelled so: there is no key to be read before it is known.
+        if reader.begins(br#""URL":""#) {
+            url.url = reader.text_begun()?;
+        } else if reader.begins(br#""Type":""#) {
+            (url.kind, has_kind) = (reader.text_begun()?, true);
+        } else if reader.begins(br#""Description":""#) {
+            url.description = Some(reader.text_begun()?);
+        } else {
+            has_kind |= other_field(reader, url)?;
+        }
+        more = reader.next_field()?;
+    }
+    Ok(has_kind && !url.url.is_empty())
 }
 
-fn attribute<'a>(reader: &mut Reader<'a>) -> Read<Attribute<'a>> {
+/// Any field of a URL; whether it was a type.
+fn other_field<'a>(reader: &mut Reader<'a>, url: &mut RelatedUrl<'a>) -> Result<bool> {
+    let key = reader.key()?;
+    let is_kind = key == "Type" && reader.peek() == b'"';
+    match key.as_ref() {
+        "URL" => text_into(reader, key, &mut url.url, &mut url.other),
+        "Type" => text_into(reader, key, &mut url.kind, &mut url.other),
+        "Subtype" => text_into(reader, key, &mut url.subtype, &mut url.other),
+        "Description" => text_into(reader, key, &mut url.description, &mut url.other),
+        "MimeType" => text_into(reader, key, &mut url.mime_type, &mut url.other),
+        _ => reader.raw().map(|raw| url.other.push((key, raw))),
+    }?;
+    Ok(is_kind)
+}
+
+fn attribute<'a>(reader: &mut Reader<'a>, attribute: &mut Attribute<'a>) -> Result<bool> {
     reader.peek();
-    let start = *reader;
-    let (mut name, mut value, mut known) = (None, None, true);
+    let start = reader.at();
+    let (mut has_name, mut known, mut other) = (false, true, Other::new());
     let read = reader.object(|reader, key| {
         match key.as_ref() {
-            "Name" => match reader.text()? {
-                Some(text) => name = Some(text),
-                None => drop(reader.raw()?),
-            },
-            "Values" => known = reader.attempt(|reader| first_of(reader, &mut value))?.is_ok(),
+            "Name" => {
+                has_name |= reader.peek() == b'"';
+                text_into(reader, key, &mut attribute.name, &mut other)?;
+            }
+            "Values" => known = reader.attempt(|reader| first_of(reader, &mut attribute.value))?.is_ok(),
             _ => drop(reader.raw()?),
         }
         Ok(())
     })?;
-    let raw = start.up_to(reader);
-    Ok(read.filter(|()| known).and(name).map(|name| Attribute { name, value, raw }))
+    attribute.raw = reader.since(start);
+    Ok(read.is_some() && known && has_name)
 }
 
 /// The first text of a list of texts.

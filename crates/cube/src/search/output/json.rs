@@ -1,5 +1,7 @@
 //! JSON: documents and lines.
 
+use cube_metadata::Raw;
+
 use super::Writer;
 use crate::{Error, Result, search::Record};
 
@@ -18,7 +20,8 @@ impl Part {
             Self::Facts => serde_json::to_writer(out, &record.facts()?).map_err(failed),
             Self::Umm => match record.umm() {
                 Some(umm) => {
-                    out.extend_from_slice(umm);
+                    let checked = Raw::parse(umm).map_err(|e| Error::failed("a record of CMR is no JSON", e))?;
+                    out.extend_from_slice(checked.as_str().as_bytes());
                     Ok(())
                 }
                 None => Err(Error::refused("the results come from STAC, and have no UMM", "write them as `stac`, or search with --cmr")),

@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -350,3 +351,80 @@ def test_a_grid_without_an_extent_ends_where_the_earth_does(cube, archive, tmp_p
         assert (group["shape"], group["extent"]) == (list(shape), [-180.0, -90.0, 180.0, 90.0])
     else:
         assert group["extent"][0] <= -17_367_530.0 and group["extent"][2] >= 17_367_530.0
+
+
+def test_files_that_hold_no_region_are_mistakes_of_who_named_them(cube, tmp_path):
+    broken = {"a.geojson": b'{"type":', "b.kml": b"<kml><Document", "c.wkt": b"\xff\xfe\x00", "d.zip": b"PK nothing", "e.gpkg": b"SQLite"}
+    for name, content in broken.items():
+        (tmp_path / name).write_bytes(content)
+        said = refused(cube, "search", "--cmr", "-c", "HLSS30", "--roi", tmp_path / name, exit_codes=[USAGE], names=[name])
+        assert "hint:" in said
+    for command in (("search", "--cmr", "--roi", "none.geojson"), ("validate", "none.json")):
+        said = refused(cube, *command, exit_codes=[USAGE])
+        assert "No such file or directory" in said and "entity" not in said, said
+
+
+def test_a_spec_that_is_no_toml_is_quoted(cube, tmp_path):
+    (tmp_path / "spec.toml").write_text("[source\n")
+    said = refused(cube, "create", tmp_path / "cube", "--spec", tmp_path / "spec.toml", exit_codes=[USAGE], names=["[source", "line 1"])
+    assert "brackets" in said and "--help" not in said, said
+
+
+def test_points_and_boxes_that_are_swapped(cube, loaded):
+    """The cube lies at about 10.9 E, 46.9 N."""
+    said = refused(cube, "patches", loaded, "--point", "46.9,10.9", exit_codes=[USAGE], names=["point `46.9, 10.9`", "swapped"])
+    assert "ROI" not in said
+    refused(cube, "load", loaded, "--roi", "46.85,10.85,46.9,10.9", "--toi", "2024-06", exit_codes=[USAGE], names=["swapped"])
+    said = refused(cube, "patches", loaded, "--point", "100,10", exit_codes=[USAGE])
+    assert "swapped" not in said
+
+
+def await_file(folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not any(folder.iterdir()):
+        assert time.monotonic() < deadline, "nothing is written"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_no_unfinished_file(cube, tmp_path, number, code):
+    for name in ("out.json", "out.ndjson"):
+        process = cube.start("convert", "--to", "stac", "-", "--out", tmp_path / name, stdin=subprocess.PIPE)
+        await_file(tmp_path)
+        process.send_signal(number)
+        process.wait(timeout=30)
+        assert process.returncode == code and list(tmp_path.iterdir()) == [], name
+
+
+def test_a_signal_during_a_search_leaves_no_unfinished_file(cube, serve, archive, tmp_path):
+    """A later page does not come."""
+    server = serve(archive.parent)
+    for name in ("found.json", "found.csv", "found.parquet"):
+        server.set_faults({"path": "*/search*", "first": 4, "count": None, "fault": {"kind": "slow", "millis": 60_000}})
+        process = cube.start("search", "--stac", server.stac, "--page-size", "2", "--prefetch-pages", "0", "--out", tmp_path / name)
+        if name.endswith("parquet"):
+            time.sleep(1)  # What is set down before it is packed has no name.
+        else:
+            await_file(tmp_path)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+        assert process.returncode == 130 and list(tmp_path.iterdir()) == [], name
+    server.set_faults()
+
+
+def test_a_talkative_run_keeps_the_warnings_of_icechunk_to_itself(cube, loaded):
+    said = cube.run("status", loaded, "-v").stderr
+    assert "icechunk" not in said and "WARN" not in said, said
+
+
+def test_status_says_numbers_and_a_crs_in_short(cube, archive, tmp_path):
+    """Edges that are computed in binary, and a CRS that has no code."""
+    wkt = 'GEOGCRS["mine",DATUM["mine",ELLIPSOID["mine",6378000,298]],CS[ellipsoidal,2],AXIS["lat",north],AXIS["lon",east],ANGLEUNIT["degree",0.0174532925199433]]'
+    grid = {"crs": wkt, "resolution": 0.01, "extent": [10.8, 46.8, 11.005, 47.0]}
+    spec = samples.write(tmp_path, archive, grid=grid)
+    created = cube.run("create", tmp_path / "cube", "--spec", spec)
+    line = next(line for line in cube.run("status", tmp_path / "cube").stdout.splitlines() if line.startswith("  grid"))
+    assert " mine, " in line and "GEOGCRS" not in line + created.stdout, line
+    numbers = line.split("[")[1].rstrip("]").split(", ")
+    assert len(numbers) == 4 and all(len(number) <= 12 for number in numbers), line
+    assert cube.json("status", tmp_path / "cube")["groups"][0]["crs"].startswith("GEOGCRS")

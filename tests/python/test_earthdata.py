@@ -215,6 +215,18 @@ def test_load_from_hls(client, nasa, tmp_path):
     assert nasa.counts() == before, "a second load asks nobody"
 
 
+def test_a_source_whose_collections_are_named_in_different_ways(client, nasa, tmp_path):
+    concept_id = client.json("describe", "HLSL30.v2.0")["concept_id"]
+    spec = {"source": {"backend": "cmr", "collections": ["HLSS30.v2.0", concept_id]}, "grid": {"crs": "EPSG:32632", "resolution": 300.0}, "bands": {"B04": {}}}
+    spec["grid"]["extent"] = [690000.0, 4980000.0, 900000.0, 5210000.0]
+    path = write_spec(tmp_path / "cube.toml", spec)
+    client.run("index", "--spec", path, "--roi", VALLEY, "--toi", "2024-06", "--out", tmp_path / "index.ndjson")
+    found = [json.loads(line)["id"] for line in (tmp_path / "index.ndjson").read_text().splitlines()]
+    expected = [name for collection in ("HLSS30", "HLSL30") for name in names(client, "-c", collection, "--roi", VALLEY, "--toi", "2024-06")]
+    assert sorted(found) == sorted(expected) and found
+    client.run("load", tmp_path / "cube", "--spec", path, "--roi", VALLEY, "--toi", "2024-06-03")
+
+
 def test_a_source_that_names_no_cmr_is_the_one_of_the_environment(client, nasa, tmp_path):
     """As searches have it. A source that names one is read from there."""
     spec = {"source": {"backend": "cmr", "collections": ["HLSS30.v2.0"]}, "grid": {"crs": "EPSG:32632", "resolution": 300.0}, "bands": {"B04": {}}}
@@ -251,6 +263,8 @@ def test_without_a_login_every_way_is_named(without_login, nasa, tmp_path):
     failed = load(without_login, nasa, tmp_path, exit_code=None)
     assert failed.returncode not in (DONE, None)
     assert "EARTHDATA_TOKEN" in failed.stderr and "netrc" in failed.stderr and "cube auth login" in failed.stderr, failed.stderr
+    assert "operation lacked" not in failed.stderr, failed.stderr
+    assert failed.stderr.count("needs a login") == 1, failed.stderr
 
 
 def test_a_wrong_password_is_said_once(without_login, nasa, tmp_path):
@@ -283,21 +297,42 @@ def test_user_and_password_are_saved_for_the_user_alone(without_login, nasa, opt
 
 
 def test_a_wrong_password_is_asked_for_again(without_login, nasa):
-    wrong = [(USER, f"{nasa.user}\n"), (PASSWORD, "not-this-one\n"), (SAVE, "n")]
+    wrong = [(USER, f"{nasa.user}\n"), (PASSWORD, "not-this-one\n")]
     right = [(USER, f"{nasa.user}\n"), (PASSWORD, f"{nasa.password}\n"), (SAVE, "n")]
     said = converse(without_login, "auth", "login", answers=wrong + right)
     assert said.exit_code == DONE and "refuses" in said.shown and "not-this-one" not in said.shown, said.shown
+    assert said.shown.count(SAVE) == 1, "asked once the password is known to be right"
     without_login.run("auth", "logout")
     said = converse(without_login, "auth", "login", answers=wrong * 3)
     assert said.exit_code == 1 and "hint:" in said.shown, said.shown
 
 
-@pytest.mark.parametrize("typed", [[(USER, "\x03")], [(USER, "someone\n"), (PASSWORD, "half\x03")], [(USER, "someone\n"), (PASSWORD, "all\n"), (SAVE, "\x03")]])
+@pytest.mark.parametrize("typed", [[(USER, "\x03")], [(USER, "someone\n"), (PASSWORD, "half\x03")]])
 def test_ctrl_c_at_a_question_leaves_the_terminal_as_it_was(without_login, nasa, typed):
     said = converse(without_login, "auth", "login", answers=typed)
     assert said.exit_code == 130 and said.echoes, said.shown
     assert nasa.counts()["token_requests"]["requests"] == 0
     assert not Path(without_login.environment["NETRC"]).exists()
+
+
+def test_ctrl_c_at_the_last_question_saves_nothing(without_login, nasa):
+    said = converse(without_login, "auth", "login", answers=[(USER, f"{nasa.user}\n"), (PASSWORD, f"{nasa.password}\n"), (SAVE, "\x03")])
+    assert said.exit_code == 130 and said.echoes, said.shown
+    assert not Path(without_login.environment["NETRC"]).exists()
+
+
+def test_a_given_token_is_not_said_to_be_checked(without_login, nasa):
+    given = without_login.with_environment(EARTHDATA_TOKEN="abc")
+    for command in ("login", "status"):
+        said = given.run("auth", command).stdout
+        assert "not checked" in said and "EARTHDATA_TOKEN" in said and "kept" not in said, said
+    assert given.json("auth", "login")["is_given"] and nasa.counts()["token_requests"]["requests"] == 0
+
+
+def test_a_login_that_fails_does_not_hint_at_itself(without_login):
+    for strategy in ("all", "netrc", "interactive"):
+        failed = without_login.run("auth", "login", "--strategy", strategy, exit_code=1).stderr
+        assert "hint:" in failed and "cube auth login" not in failed, failed
 
 
 @pytest.mark.parametrize("uses, direct", [(1, []), (3, []), (1, ["lpdaac"]), (3, ["lpdaac"]), (6, ["lpdaac"])])

@@ -38,7 +38,7 @@ def granule(path: Path, seed: int, *, form: str = "NETCDF4", to_360: bool = Fals
         v.standard_name, v.units = standard, units
         v[:] = values
     t = d.createVariable("time", "i4", ("time",))
-    t.units = "days since 2024-01-01"
+    t.units = "days since 2024-06-01"
     t[:] = [seed]
     options = {"zlib": True, "chunksizes": (1, 50, 70), "fletcher32": True} if form == "NETCDF4" else {}
     v = d.createVariable("sst", "i2", ("time", *names), fill_value=NODATA, **options)

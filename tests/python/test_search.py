@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import geopandas
 import pandas
@@ -59,6 +61,55 @@ def assert_valid(document: dict) -> None:
     kind.from_dict({**document, "stac_extensions": []}, migrate=False).validate()
 
 
+# Collections that are named in different ways
+
+
+@pytest.fixture(scope="module")
+def concept_id(cube, nasa, tmp_path_factory) -> str:
+    asked = cube.with_environment(**nasa.environment(tmp_path_factory.mktemp("asked")))
+    return asked.json("describe", "HLSS30.v2.0")["concept_id"]
+
+
+def test_collections_may_be_named_in_different_ways(client, concept_id):
+    hls, ice = (ids(items(client, "--cmr", "-c", name)) for name in ("HLSS30", "ATL08"))
+    for names in ("HLSS30.v2.0,ATL08", f"{concept_id},ATL08", f"HLSS30.v2.0,{concept_id},HLSS30,ATL08"):
+        asked = ("search", "--cmr", "-c", names)
+        assert ids(items(client, "--cmr", "-c", names)) == sorted(hls + ice), names
+        assert len(client.json(*asked)) == len(hls + ice)
+        for form, found in (("ndjson", str.splitlines), ("umm", lambda text: json.loads(text)["items"]), ("stac", lambda text: json.loads(text)["features"])):
+            assert len(found(client.run(*asked, "--format", form).stdout)) == len(hls + ice), form
+        for form in ("geojson", "csv", "urls"):
+            text = client.run(*asked, "--format", form).stdout
+            assert all(name in text for name in hls + ice), form
+        assert len(client.run(*asked).stdout.splitlines()) == len(hls + ice) + 1, "a line for each, below a head"
+        limited = items(client, "--cmr", "-c", names, "--limit", str(len(ice) + 1))
+        assert len(set(ids(limited))) == len(ice) + 1
+
+
+def test_counts_of_collections_named_in_different_ways(client, concept_id):
+    hls, ice = (client.json("search", "--cmr", "-c", name, "--count")["count"] for name in ("HLSS30", "ATL08"))
+    exact = client.run("search", "--cmr", "-c", "HLSS30.v2.0,ATL08", "--count")
+    assert int(exact.stdout) == hls + ice and "warning" not in exact.stderr
+    twice = client.run("search", "--cmr", "-c", f"HLSS30.v2.0,{concept_id},ATL08", "--count")
+    assert int(twice.stdout) == 2 * hls + ice and "counted once for each" in twice.stderr and "concept id" in twice.stderr, twice.stderr
+    # Filtered on this side, they are counted one by one.
+    filtered = client.run("search", "--cmr", "-c", f"HLSS30.v2.0,{concept_id}", "--assets", "B04", "--count")
+    assert int(filtered.stdout) == hls and "warning" not in filtered.stderr
+    found = json.loads(client.run("search", "--cmr", "-c", f"HLSS30.v2.0,{concept_id}", "--format", "stac").stdout)
+    assert found.get("numberMatched", len(found["features"])) == len(found["features"]) == hls
+
+
+def test_each_way_of_naming_is_a_query_of_its_own(client, nasa):
+    addresses = client.run("search", "--cmr", "-c", "HLSS30.v2.0,ATL08", *JUNE, "--to-cmr").stdout.splitlines()
+    assert len(addresses) == 2 and all("temporal" in address for address in addresses)
+    hits = sum(int(requests.get(address, timeout=60).headers["CMR-Hits"]) for address in addresses)
+    assert hits == client.json("search", "--cmr", "-c", "HLSS30.v2.0,ATL08", *JUNE, "--count")["count"] > 0
+    first, second = json.loads(client.run("search", "--cmr", "-c", "HLSS30.v2.0,ATL08", "--to-cmr", "--json").stdout)
+    assert ["version[]", "2.0"] in first and ["short_name[]", "ATL08"] in second
+    wrong = client.run("search", "--cmr", "-c", "HLSS30.v2.0,ATL08", "--cloud-cover", "50,20", "--count", exit_code=USAGE).stderr
+    assert wrong.count("cloud_cover") == 1, wrong
+
+
 # The forms of results
 
 
@@ -68,6 +119,12 @@ def test_item_collections_are_read_by_pystac(cube, api):
     assert len(collection) == found["numberMatched"] == 12
     for item in found["features"]:
         assert_valid(item)
+
+
+@pytest.mark.parametrize("form", ["table", "json", "ndjson", "stac", "items", "urls", None])
+def test_fields_are_refused_where_they_say_nothing(cube, api, form):
+    refused = cube.run("search", "--stac", api, "--fields", "id", *(["--format", form] if form else []), exit_code=USAGE)
+    assert "hint:" in refused.stderr and "--format csv" in refused.stderr, refused.stderr
 
 
 def test_granules_of_cmr_are_valid_items(client):
@@ -436,6 +493,98 @@ def test_what_results_do_not_say_is_told(cube, demo_archive, tmp_path):
         found = cube.run("search", "--stac", source, "--toi", "2024-06-02", "--format", "items")
         assert "2 items state no time" in found.stderr and [json.loads(line)["id"] for line in found.stdout.splitlines()] == ["i2"], found
         assert "no time" not in cube.run("search", "--stac", source, "--format", "items").stderr
+
+
+def square(west: float, south: float, east: float, north: float) -> dict:
+    return json.loads(shapely.to_geojson(shapely.box(west, south, east, north)))
+
+
+def test_what_items_do_not_state_is_not_made_up(cube, tmp_path):
+    """A place and a collection: a region finds neither in a file nor in an index what states no place, and says how many there are."""
+    item = {"type": "Feature", "stac_version": "1.1.0", "links": [], "assets": {}, "properties": {"datetime": "2024-06-01T10:00:00Z"}}
+    every = [{**item, "id": name, "geometry": None} for name in ("nowhere", "elsewhere")]
+    every.append({**item, "id": "there", "geometry": square(24, 24, 26, 26), "bbox": [24, 24, 26, 26]})
+    file, index = tmp_path / "items.json", tmp_path / "items.parquet"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": every}))
+    cube.run("search", "--stac", file, "--out", index)
+    for source in (file, index):
+        for region in ("24.5,24.5,25,25", "25,25,25,25", "POLYGON((24 24, 25 24, 25 25, 24 24))"):
+            found = cube.run("search", "--stac", source, "--roi", region, "--format", "items")
+            assert "2 items state no place" in found.stderr and [json.loads(line)["id"] for line in found.stdout.splitlines()] == ["there"], found
+        everything = cube.run("search", "--stac", source, "--format", "items")
+        assert "no place" not in everything.stderr
+        assert [json.loads(line).get("collection") for line in everything.stdout.splitlines()] == [None] * 3
+
+
+def test_wide_items_and_crossings_are_told_apart(cube, tmp_path):
+    """The extent of the United States with the Aleutians, and an item that crosses, with the box that `bounds` gives it."""
+    wide = (-179.148909, -14.548699, 179.77847, 71.365162)
+    crossing = {"type": "Polygon", "coordinates": [[[179.2, 60], [-179.3, 60.1], [-179.4, 61], [179.1, 60.9], [179.2, 60]]]}
+    item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "links": [], "assets": {}, "properties": {"datetime": "2024-06-01T10:00:00Z"}}
+    every = [
+        {**item, "id": "wide", "geometry": square(*wide), "bbox": list(wide)},
+        {**item, "id": "crossing", "geometry": crossing, "bbox": list(shapely.geometry.shape(crossing).bounds)},
+    ]
+    file, index = tmp_path / "items.json", tmp_path / "items.parquet"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": every}))
+    cube.run("search", "--stac", file, "--out", index)
+    for source in (file, index):
+        for region, wanted in [
+            ("-100,40,-99,41", ["wide"]),
+            ("-179.9,60,-179.8,61", ["crossing"]),
+            ("179.5,60.3,179.6,60.5", ["crossing", "wide"]),
+            ("-179.9,0,-179.8,1", []),
+        ]:
+            assert ids(items(cube, "--stac", source, "--roi", region)) == wanted, (source, region)
+
+
+@pytest.fixture
+def plain_api() -> Iterator[tuple[str, list, list]]:
+    """An API of three items that knows no extension but those that are put into a list, and what it was asked."""
+    conforms, asked = ["https://api.stacspec.org/v1.0.0/item-search"], []
+    item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "links": [], "assets": {}, "geometry": square(0, 0, 1, 1), "bbox": [0, 0, 1, 1]}
+    features = [{**item, "id": f"i{day}", "properties": {"datetime": f"2024-06-0{day}T10:00:00Z"}} for day in (1, 2, 3)]
+
+    class Api(BaseHTTPRequestHandler):
+        def answer(self, body: dict) -> None:
+            content = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_GET(self) -> None:
+            search = {"rel": "search", "href": f"{root}/search", "method": "POST"}
+            self.answer({"type": "Catalog", "id": "a", "stac_version": "1.1.0", "description": "a", "conformsTo": conforms, "links": [search]})
+
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            found = sorted(features, key=lambda f: f["id"], reverse="sortby" in asked[-1])
+            self.answer({"type": "FeatureCollection", "features": found, "links": []})
+
+        def log_message(self, *_) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        root = f"http://127.0.0.1:{server.server_port}"
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield root, conforms, asked
+        server.shutdown()
+
+
+def test_an_api_that_does_not_sort_is_told(cube, plain_api):
+    root, conforms, asked = plain_api
+    newest = ("search", "--stac", root, "--sort", "-properties.datetime", "--limit", "1", "--format", "items")
+    unsorted = cube.run(*newest)
+    assert "`sort` = `properties.datetime` was left out: the service does not say that it sorts" in unsorted.stderr, unsorted.stderr
+    assert "sortby" not in asked[-1]
+    conforms.append("https://api.stacspec.org/v1.0.0/item-search#sort")
+    in_order = cube.run(*newest)
+    assert "sort" not in in_order.stderr and json.loads(in_order.stdout)["id"] == "i3"
+    for field in ("properties.datetime", "datetime", "eo:cloud_cover", "id", "view:sun_azimuth"):
+        cube.run("search", "--stac", root, "--sort", f"-{field}")
+        assert asked[-1]["sortby"] == [{"field": field, "direction": "desc"}]
 
 
 def test_results_are_sources(client, tmp_path):

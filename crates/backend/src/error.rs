@@ -97,15 +97,18 @@ impl From<object_store::Error> for Error {
             object_store::Error::InvalidPath { .. } => Kind::Invalid,
             _ => Kind::Unavailable,
         };
-        let message = match &e {
-            object_store::Error::NotFound { path, .. } => format!("`{path}` does not exist"),
-            object_store::Error::PermissionDenied { path, .. } | object_store::Error::Unauthenticated { path, .. } => {
-                format!("access to `{path}` was refused")
+        let (what, source) = match e {
+            object_store::Error::NotFound { path, source } => (format!("`{path}` does not exist"), source),
+            object_store::Error::PermissionDenied { path, source } | object_store::Error::Unauthenticated { path, source } => {
+                (format!("access to `{path}` was refused"), source)
             }
-            object_store::Error::Precondition { path, .. } => format!("`{path}` changed while it was read"),
-            _ => "reading bytes failed".to_owned(),
+            object_store::Error::Precondition { path, source } => (format!("`{path}` changed while it was read"), source),
+            object_store::Error::Generic { source, .. } => ("reading bytes failed".to_owned(), source),
+            other => ("reading bytes failed".to_owned(), other.into()),
         };
-        Self::new(kind, message).with_source(e)
+        // A store of our own names the thing and says what is wrong with it.
+        let own = source.to_string();
+        Self::new(kind, if own.starts_with('`') { own } else { what }).with_source(source)
     }
 }
 

@@ -2,7 +2,7 @@ use std::{fmt::Debug, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cube_core::{Asset, DType, GeoBox, Number, PatchIndex, Raster, Window};
+use cube_core::{Asset, DType, GeoBox, Number, PatchIndex, Raster, TimeValue, Window};
 use object_store::{ObjectStore, path::Path};
 
 use crate::{Downloaded, PatchStore, Result};
@@ -80,6 +80,15 @@ pub trait Format: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// When what a file holds was taken, as the file itself says: for who has no catalogue of it.
+    ///
+    /// # Behaviour
+    /// - `None` where the file says nothing of it, or its format has no convention for it.
+    async fn taken(&self, bytes: ByteSource) -> Result<Option<Taken>> {
+        let _ = bytes;
+        Ok(None)
+    }
+
     /// Brings the files of a patch into a patch store for use offline: each file whole, verified by size and checksum where they are known.
     ///
     /// # Behaviour
@@ -93,6 +102,24 @@ pub trait Format: Debug + Send + Sync {
             }
         }
         Ok(done)
+    }
+}
+
+/// When something was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The one instant that stands for it, where there is one.
+    pub at: Option<TimeValue>,
+    /// First instant.
+    pub first: TimeValue,
+    /// Last instant.
+    pub last: TimeValue,
+}
+
+impl Taken {
+    /// At one instant.
+    pub const fn once(at: TimeValue) -> Self {
+        Self { at: Some(at), first: at, last: at }
     }
 }
 

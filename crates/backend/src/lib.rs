@@ -18,10 +18,12 @@ mod patch_store;
 mod scene;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unfinished;
 
 pub use answer::{AdmittedPages, answer};
 pub use catalog::{Catalog, CatalogExt, PatchQuery, PatchStream};
 pub use error::{Error, Kind, Result};
-pub use format::{Block, ByteSource, Format, Image, Label, Place, Sources};
+pub use format::{Block, ByteSource, Format, Image, Label, Place, Sources, Taken};
 pub use patch_store::{Downloaded, PatchStore};
 pub use scene::{PROCESSED, SCENE, newest_by};
+pub use unfinished::{note_unfinished, remove_unfinished};

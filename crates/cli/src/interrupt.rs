@@ -4,8 +4,41 @@ use eocube::Cancel;
 
 use crate::printer::Printer;
 
-/// Exit code of a program that a signal has ended, as shells have it.
+/// Exit code of a program that Ctrl-C has ended, as shells have it.
 const ABORTED: i32 = 130;
+/// The same of one that was asked to end.
+const TERMINATED: i32 = 143;
+
+/// Listens for a command that writes a file and has nothing else to bring to an end: a signal ends it at once, and what it had begun to write is removed.
+pub(crate) fn listen_to_end() {
+    tokio::spawn(async {
+        let code = tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed.map(|()| ABORTED),
+            asked = terminated() => asked.map(|()| TERMINATED),
+        };
+        if let Ok(code) = code {
+            end(code);
+        }
+    });
+}
+
+#[cfg(unix)]
+async fn terminated() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> std::io::Result<()> {
+    std::future::pending().await
+}
+
+#[expect(clippy::exit, reason = "the signal asks for just that")]
+fn end(code: i32) -> ! {
+    eocube::remove_unfinished();
+    std::process::exit(code)
+}
 
 /// Listens for as long as the runtime lives; `stopping` says what the first one does.
 pub(crate) fn listen(cancel: Cancel, printer: Printer, stopping: &'static str) {
@@ -17,8 +50,7 @@ pub(crate) fn listen(cancel: Cancel, printer: Printer, stopping: &'static str) {
         printer.line(stopping);
         if tokio::signal::ctrl_c().await.is_ok() {
             printer.line("stopped; what was committed is safe");
-            #[expect(clippy::exit, reason = "the second Ctrl-C asks for just that")]
-            std::process::exit(ABORTED);
+            end(ABORTED);
         }
     });
 }
@@ -30,8 +62,8 @@ pub(crate) fn listen_at_prompt(printer: Printer) {
         if tokio::signal::ctrl_c().await.is_ok() {
             terminal.restore();
             printer.line("\nstopped: nothing was kept");
-            #[expect(clippy::exit, reason = "the prompt waits for a line that nobody will end")]
-            std::process::exit(ABORTED);
+            // The prompt waits for a line that nobody will end.
+            end(ABORTED);
         }
     });
 }

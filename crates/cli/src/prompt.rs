@@ -30,6 +30,18 @@ impl Prompt for Terminal {
             Err(_) => None,
         }
     }
+
+    fn may_save(&self) -> bool {
+        let term = Term::stderr();
+        self.save
+            || term.is_term()
+                && match wants_to_save(&term) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => loop {
+                        std::thread::park();
+                    },
+                    answer => answer.unwrap_or(false),
+                }
+    }
 }
 
 impl Terminal {
@@ -51,8 +63,7 @@ impl Terminal {
             return Ok(None);
         }
         let password = Secret::new(typed);
-        let save = self.save || wants_to_save(term)?;
-        Ok(Some(Answer { username, password, save }))
+        Ok(Some(Answer { username, password }))
     }
 }
 

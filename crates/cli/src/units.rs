@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use eocube::Crs;
+
 /// `1.5 GB`, in powers of ten.
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -24,6 +26,11 @@ pub(crate) fn duration(d: Duration) -> String {
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// A CRS by its code, or by the name in its WKT.
+pub(crate) fn crs(text: &str) -> String {
+    Crs::parse(text).map_or_else(|_| text.to_owned(), |crs| crs.label().to_owned())
 }
 
 /// `1,234,567`.

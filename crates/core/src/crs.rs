@@ -66,6 +66,12 @@ impl Crs {
         &self.0
     }
 
+    /// What people call it: the text that names it, or of WKT, which may be a page long, the name in it.
+    pub fn label(&self) -> &str {
+        let name = || self.0.split_once('[').and_then(|(_, rest)| rest.trim_start().strip_prefix('"')?.split('"').next());
+        name().filter(|name| !name.is_empty()).unwrap_or(&self.0)
+    }
+
     /// A name that is safe as a group or file name: `EPSG_32632`, or `CRS_` and a hash of the text.
     pub fn slug(&self) -> String {
         match self.0.split_once(':') {
@@ -105,4 +111,18 @@ impl From<Crs> for String {
 pub trait Transform: Send + Sync + fmt::Debug {
     /// Replaces each point by its image; a point that has none becomes NaN, the others are not affected.
     fn transform(&self, x: &mut [f64], y: &mut [f64]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_short() {
+        let wkt = r#"PROJCRS["WGS 84 / a stereographic",BASEGEOGCRS["WGS 84",DATUM["World Geodetic System 1984"]]]"#;
+        for (text, label) in [("epsg:32632", "EPSG:32632"), (wkt, "WGS 84 / a stereographic"), ("+proj=sinu +R=6371007", "+proj=sinu +R=6371007")] {
+            assert_eq!(Crs::parse(text).expect("a CRS").label(), label);
+        }
+        assert_eq!(Crs::parse("LOCAL_CS[]").expect("a CRS").label(), "LOCAL_CS[]");
+    }
 }

@@ -122,6 +122,20 @@ pub struct Extent {
     pub north: f64,
 }
 
+impl fmt::Display for Extent {
+    /// `west, south, east, north`, to a billionth: without the noise of computed numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |value: f64| {
+            let text = format!("{value:.9}");
+            match text.trim_end_matches('0').trim_end_matches('.') {
+                "-0" => "0".to_owned(),
+                short => short.to_owned(),
+            }
+        };
+        write!(f, "{}, {}, {}, {}", number(self.west), number(self.south), number(self.east), number(self.north))
+    }
+}
+
 impl Extent {
     /// From its four sides.
     pub const fn new(west: f64, south: f64, east: f64, north: f64) -> Self {
@@ -462,6 +476,13 @@ mod tests {
     fn grid(e: [f64; 4], r: f64, anchor: Anchor) -> (usize, usize, f64, f64) {
         let g = GeoBox::from_extent(Crs::wgs84(), e.into(), Resolution::Square(r), anchor).expect("a grid");
         (g.shape().cols, g.shape().rows, g.affine().c, g.affine().f)
+    }
+
+    #[test]
+    fn extents_are_shown_without_noise() {
+        let text = |e: [f64; 4]| Extent::from(e).to_string();
+        assert_eq!(text([4.995, 39.995000000000005, 12.004999999999999, 45.005]), "4.995, 39.995, 12.005, 45.005");
+        assert_eq!(text([600_000.0, -0.0, 1.0 / 3.0, -17_367_530.445_161_372]), "600000, 0, 0.333333333, -17367530.445161372");
     }
 
     /// Values printed by odc-geo 0.5.3.

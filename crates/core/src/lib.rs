@@ -50,7 +50,7 @@ pub use error::{Error, Result};
 pub use geobox::{Anchor, Extent, GeoBox, Overlap, Resolution, Shape, Window};
 pub use layout::{BandLayout, Codec, GroupLayout, Layout, Shuffle};
 pub use locate::UnitLocator;
-pub use long_edges::{LongEdges, winds};
+pub use long_edges::{LongEdges, is_wide_box, winds};
 pub use patch::{Asset, PatchId, PatchIndex, SourceGrid};
 pub use pixels::{Pixel, Pixels, Raster};
 pub use plan::{Plan, TASK_VERSION, Task, Unit};

@@ -3,7 +3,7 @@
 use geo::{Coord, LineString, Polygon};
 
 use crate::{
-    ChunkGrid, ChunkSet, Error, Extent, GeoBox, Result, Roi, Shapes, Transform, Window,
+    ChunkGrid, ChunkSet, Crs, Error, Extent, GeoBox, Result, Roi, Shapes, Transform, Window,
     chunk_set::touched,
     error::shorten,
     outline::{self, finite, images, lonlat_boxes, trace, turn, unwrap},
@@ -60,17 +60,26 @@ impl<'a> UnitLocator<'a> {
     }
 
     fn outside(&self, roi: &Roi) -> Error {
-        let text = |e: Extent| format!("{}, {}, {}, {}", e.west, e.south, e.east, e.north);
-        let own = roi.shapes().ok().and_then(|s| s.extent()).map_or_else(|| shorten(&roi.geometry.to_string()), text);
-        let grid = text(self.grid.extent());
-        let mut problem = format!("({}) lies outside the extent of the cube, {grid} ({})", roi.crs, self.grid.crs());
+        let extent = roi.shapes().ok().and_then(|s| s.extent());
+        let point = extent.filter(|e| e.width() == 0.0 && e.height() == 0.0);
+        let own = match (point, extent) {
+            (Some(point), _) => format!("{}, {}", point.west, point.south),
+            (None, Some(extent)) => extent.to_string(),
+            (None, None) => shorten(&roi.geometry.to_string()),
+        };
+        let grid = self.grid.extent();
+        let mut problem = format!("({}) lies outside the extent of the cube, {grid} ({})", roi.crs.label(), self.grid.crs().label());
         let mut hint = format!("choose a region inside {grid} and give `--roi-crs {}`", self.grid.crs());
         if roi.crs != *self.grid.crs() && !self.boxes.is_empty() {
             let boxes: Vec<_> = self.boxes.iter().map(|e| format!("{:.4}, {:.4}, {:.4}, {:.4}", e.west, e.south, e.east, e.north)).collect();
             problem = format!("{problem}: about {} in longitude and latitude", boxes.join(" and "));
             hint = format!("choose a region inside {}", boxes.join(" or "));
         }
-        Error::invalid("ROI", own, problem).with_hint(hint)
+        let swapped = extent.filter(|_| roi.crs == Crs::wgs84()).map(|e| Extent::new(e.south, e.west, e.north, e.east));
+        if swapped.is_some_and(|swapped| self.boxes.iter().any(|e| e.intersects(&swapped))) {
+            hint = format!("longitude comes before latitude: are they swapped? Else {hint}");
+        }
+        Error::invalid(if point.is_some() { "point" } else { "ROI" }, own, problem).with_hint(hint)
     }
 
     /// The units that a patch may touch, by its grid. Never too few; a few too many where the outline is bent, all of its bounding box

@@ -128,6 +128,10 @@ fn outside_names_both_extents() {
     assert!(e.hint().is_some_and(|h| h.contains("inside 10.")), "{:?}", e.hint());
     let e = cube.roi("0,0,1,1", 32632, TransverseMercator(9.0)).expect_err("far away");
     assert!(e.to_string().contains("outside"), "{e}");
+    assert!(!e.hint().is_some_and(|h| h.contains("swapped")), "{:?}", e.hint());
+    let e = cube.roi("POINT (46 11)", 4326, LonLat).expect_err("latitude first");
+    assert!(e.to_string().starts_with("point `46, 11` "), "{e}");
+    assert!(e.hint().is_some_and(|h| h.contains("swapped")), "{:?}", e.hint());
     assert!(cube.roi("800000,4990000,900000,5210000", 32632, TransverseMercator(9.0)).is_err(), "an edge is not an area");
 }
 

@@ -41,6 +41,7 @@ impl Shapes {
     ///   RFC 7946, section 3.1.6, has it, counter-clockwise (a hole clockwise); if it runs so by the short way alone, they go the short way.
     /// * In any other ring or line a longer edge goes the short way round, over the antimeridian; and in every ring that holds nothing as it is written.
     ///   A ring that so goes around the earth holds the nearer pole.
+    /// * The rings of a polygon are read together, the outer one and its holes so that these lie inside of it; each by itself where that leaves a choice.
     ///
     /// What goes the short way runs on beyond ±180, holes perhaps by another turn than their polygon; [`Shapes::cut`] brings both within.
     /// Answers also what could have been meant otherwise. A box that begins at its south-west, as `west,south,east,north` becomes it, could not.
@@ -49,8 +50,14 @@ impl Shapes {
         let mut seen = LongEdges::default();
         let areas = self.areas.into_iter().map(|area| {
             let (exterior, interiors) = area.into_inner();
-            let holes = interiors.into_iter().map(|hole| ring(hole, -1.0, &mut seen)).collect();
-            Polygon::new(ring(exterior, 1.0, &mut seen), holes)
+            let reading = reading_of_exterior(&exterior.0, &interiors);
+            let exterior = ring(exterior, reading, &mut seen);
+            let holes = interiors.into_iter().map(|hole| {
+                let reading = reading_of_hole(&hole.0, &exterior.0, reading);
+                ring(hole, reading, &mut seen)
+            });
+            let holes = holes.collect();
+            Polygon::new(exterior, holes)
         });
         let areas = areas.collect();
         let lines = self.lines.into_iter().map(|l| line(l, &mut seen)).collect();
@@ -64,10 +71,9 @@ impl Shapes {
     }
 }
 
-/// `side` is 1 for a ring that has to run counter-clockwise, -1 for a hole.
-fn ring(ring: LineString, side: f64, seen: &mut LongEdges) -> LineString {
+fn ring(ring: LineString, reading: Reading, seen: &mut LongEdges) -> LineString {
     let edges = long_edges(&ring.0).count();
-    match reading_of_ring(&ring.0, side) {
+    match reading {
         Reading::Plain => ring,
         Reading::AsWritten => {
             seen.as_written += edges;
@@ -102,6 +108,46 @@ fn line(line: LineString, seen: &mut LongEdges) -> LineString {
     LineString(unwrap(line.0).0)
 }
 
+/// How the outer ring of a polygon is read: the other way where its holes lie inside of that alone.
+fn reading_of_exterior(exterior: &[Coord], holes: &[LineString]) -> Reading {
+    let by_itself = reading_of_ring(exterior, 1.0);
+    if holes.is_empty() || long_edges(exterior).next().is_none() {
+        return by_itself;
+    }
+    let hold = |ring: &[Coord]| holes.iter().all(|hole| lies_within(&hole.0, ring) || lies_within(&unwrap(hole.0.clone()).0, ring));
+    match (by_itself, hold(exterior), hold(&unwrap(exterior.to_vec()).0)) {
+        (Reading::ShortWay, true, false) if has_area(exterior) => Reading::AsWritten,
+        (Reading::Plain | Reading::AsWritten, false, true) => Reading::ShortWay,
+        _ => by_itself,
+    }
+}
+
+/// How a hole is read in a ring that was read already. A hole that would be wider than its ring is not what is meant.
+fn reading_of_hole(hole: &[Coord], exterior: &[Coord], outer: Reading) -> Reading {
+    if long_edges(hole).next().is_none() {
+        return Reading::Plain;
+    }
+    let short = unwrap(hole.to_vec()).0;
+    match (lies_within(hole, exterior), lies_within(&short, exterior)) {
+        // Where the ring is in no doubt, neither is its hole.
+        (true, false) if outer != Reading::AsWritten => Reading::Plain,
+        (true, false) => Reading::AsWritten,
+        (false, true) => Reading::ShortWay,
+        _ => reading_of_ring(hole, -1.0),
+    }
+}
+
+/// Whether a ring lies between the meridians that bound another, perhaps some turns away.
+fn lies_within(ring: &[Coord], around: &[Coord]) -> bool {
+    let extent = |ring: &[Coord]| Extent::of(ring.iter().map(|c| (c.x, c.y)));
+    let Some((inner, outer)) = extent(ring).zip(extent(around)) else { return false };
+    // By how much sums of whole turns may be off.
+    let slack = 1e-9;
+    let turns = 360.0 * ((outer.west - slack - inner.west) / 360.0).ceil();
+    outer.width() >= WHOLE_TURN || inner.east + turns <= outer.east + slack
+}
+
+/// `side` is 1 for a ring that has to run counter-clockwise, -1 for a hole.
 fn reading_of_ring(ring: &[Coord], side: f64) -> Reading {
     if long_edges(ring).next().is_none() {
         return Reading::Plain;
@@ -119,6 +165,12 @@ fn reading_of_ring(ring: &[Coord], side: f64) -> Reading {
         };
     }
     if long_edges(ring).any(is_whole_turn) { Reading::AsWritten } else { Reading::ShortWay }
+}
+
+/// Whether a ring in longitude and latitude is a box with edges of more than 180 degrees that runs counter-clockwise as it is written: a wide one, and none that
+/// crosses the antimeridian. The rule of [`Shapes::read_long_edges`].
+pub fn is_wide_box(ring: &[Coord]) -> bool {
+    long_edges(ring).next().is_some() && box_of(ring).is_some() && double_area(ring) > 0.0
 }
 
 /// Whether a ring in longitude and latitude goes around the earth by the short way: it holds a pole, also where it runs along a parallel and so has no area on a

@@ -5,7 +5,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cube_access::Access;
+use cube_access::{Access, earthdata::System};
 use cube_backend::{Catalog, Format, Image, Sources};
 use cube_core::{Asset, CubeSpec, SourceSpec, TimeValue};
 use cube_engine::{CatalogSource, Context, Limits, ResolveOptions};
@@ -38,12 +38,14 @@ impl Environment {
         Self { access, formats: builtin::formats() }
     }
 
-    /// Root of the CMR that is asked where none is named: by searches, and by sources without a `url`.
+    /// Root of the CMR that is asked where none is named: by searches, and by sources without a `url`. That of the system where one logs in, unless
+    /// the options say otherwise.
     pub fn cmr(&self) -> &str {
-        match self.access.options().cmr.as_deref() {
-            None | Some("prod") => CMR,
-            Some("uat") => CMR_UAT,
-            Some(root) => root,
+        let options = self.access.options();
+        match (options.cmr.as_deref(), options.earthdata.system) {
+            (Some("uat"), _) | (None, System::Uat) => CMR_UAT,
+            (Some("prod"), _) | (None, System::Prod) => CMR,
+            (Some(root), _) => root,
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Indexed {
     pub bytes: u64,
     /// Files that look like rasters and could not be read, each with the reason.
     pub skipped: Vec<Skipped>,
+    /// Ids of items of files that tell no time: no search for a time finds them.
+    pub without_time: Vec<String>,
 }
 
 /// A file that is not in an index.
@@ -60,7 +62,7 @@ pub async fn index_search(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, env
         assets: Vec::new(),
     };
     let written = write_index(catalog.items(&query), out).await?;
-    Ok(Indexed { path: out.display().to_string(), items: written.items, bytes: written.bytes, skipped: Vec::new() })
+    Ok(Indexed { path: out.display().to_string(), items: written.items, bytes: written.bytes, skipped: Vec::new(), without_time: Vec::new() })
 }
 
 /// The time that is asked for, as far as the source has it.
@@ -99,5 +101,11 @@ async fn index_cmr(spec: &CubeSpec, roi: &Roi, toi: &Toi, out: &Path, environmen
         search::write_file(found.records, format, &WriteOptions::default(), environment, out).await?.records
     };
     let bytes = std::fs::metadata(out).map_err(|e| Error::unreadable(out, e))?.len();
-    Ok(Indexed { path: out.display().to_string(), items: usize::try_from(records).unwrap_or(usize::MAX), bytes, skipped: Vec::new() })
+    Ok(Indexed {
+        path: out.display().to_string(),
+        items: usize::try_from(records).unwrap_or(usize::MAX),
+        bytes,
+        skipped: Vec::new(),
+        without_time: Vec::new(),
+    })
 }

@@ -40,7 +40,7 @@ mod whole_file;
 pub use check::{Check, check};
 pub use cube_access as access;
 pub use cube_access::{Access, AccessOptions, Stats};
-pub use cube_backend::{Catalog, Format, Kind as BackendKind, PatchQuery};
+pub use cube_backend::{Catalog, Format, Kind as BackendKind, PatchQuery, remove_unfinished};
 pub use cube_core::{
     BandLayout, ChunkGrid, ChunkIndex, Crs, CubeSpec, DType, Extent, GeoBox, GroupLayout, Layout, Number, PatchId, PatchIndex, Period, Pixels, Plan,
     Roi, Shape, Task, TimeStep, TimeValue, Toi, Window,

@@ -101,6 +101,7 @@ pub(crate) fn beside(path: &Path, ending: &str) -> Result<NamedTempFile> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let file = builder.tempfile_in(folder(path)).map_err(|e| Error::unwritable(path, e))?;
+    cube_backend::note_unfinished(file.path());
     if let Some(permissions) = replaced {
         file.as_file().set_permissions(permissions).map_err(|e| Error::unwritable(path, e))?;
     }

@@ -135,10 +135,7 @@ fn cells(roi: &Roi, layout: &Layout) -> Result<ChunkSet> {
     let allowed = footprint::roi_units(&Roi::from_extent(extent, Crs::wgs84())?, &grid, &cells)?;
     let inside = runs.intersection(&allowed);
     if inside.is_empty() {
-        return Err(Error::refused_with(
-            "the region lies outside the extent of the cube",
-            format!("ask for a place inside {:?}", <[f64; 4]>::from(extent)),
-        ));
+        return Err(Error::refused_with("the region lies outside the extent of the cube", format!("ask for a place inside {extent}")));
     }
     Ok(inside)
 }

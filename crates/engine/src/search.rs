@@ -77,7 +77,7 @@ impl<'a> Searcher<'a> {
             if patch.time.is_none() && self.layout.time.step != TimeStep::None {
                 return Err(Error::refused_with(
                     format!("{} has no time", patch.id),
-                    "a cube of such a source has no time axis: declare `[time] step = \"none\"`",
+                    "declare `[time] step = \"none\"` for a cube without a time axis; `cube index --datetime` gives files a time",
                 ));
             }
             patches.push(Arc::new(patch));

@@ -11,6 +11,7 @@ mod foreign;
 mod granule;
 mod references;
 mod refusal;
+mod time;
 
 pub use codec::{Blosc, BloscShuffle, Codec, Endian};
 pub use decode::decode;
@@ -19,3 +20,4 @@ pub use foreign::is_decodable;
 pub use granule::{Attribute, AttributeValue, Data, Dimension, Element, Granule, Group, Origin, Padding, Variable};
 pub use references::{Chunk, ChunkRefs, Place, Reference};
 pub use refusal::{Reason, Refusal};
+pub use time::{TimeUnits, instant};

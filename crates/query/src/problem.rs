@@ -20,7 +20,8 @@ pub enum Service {
 }
 
 impl Service {
-    pub(crate) fn has_filter(self) -> bool {
+    /// Whether it takes conditions in CQL2.
+    pub fn has_filter(self) -> bool {
         matches!(self, Self::Stac | Self::StacFilter)
     }
 
@@ -62,7 +63,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn wrong(field: impl Into<String>, value: impl ToString, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    /// Something that is wrong, with what to write instead. `message` continues the sentence that begins with the value.
+    pub fn wrong(field: impl Into<String>, value: impl ToString, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { field: field.into(), value: shorten(&value.to_string()), message: message.into(), hint: Some(hint.into()), kind: ProblemKind::Wrong }
     }
 

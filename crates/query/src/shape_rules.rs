@@ -104,6 +104,16 @@ pub(crate) fn check_polygon_for_cmr(field: &str, p: &Polygon) -> Vec<Problem> {
             "CMR takes each corner once",
         ));
     }
+    if problems.is_empty()
+        && let Some((a, b)) = first_crossing(ring)
+    {
+        problems.push(Problem::wrong(
+            field,
+            format!("{} points", ring.len()),
+            format!("cross themselves between [{}, {}] and [{}, {}], which CMR refuses", ring[a].lon, ring[a].lat, ring[b].lon, ring[b].lat),
+            "cut it into polygons that do not cross themselves; a region that is given with --roi is repaired",
+        ));
+    }
     if problems.is_empty() && is_clockwise(ring) {
         problems.push(Problem::wrong(
             field,
@@ -156,6 +166,30 @@ fn check_neighbours(field: &str, points: &[Point]) -> Vec<Problem> {
     problems
 }
 
+/// The points at which two edges begin that cross each other, along great circles as CMR has them.
+fn first_crossing(ring: &[Point]) -> Option<(usize, usize)> {
+    let on_sphere = |p: &Point| {
+        let ((lon_sin, lon_cos), (lat_sin, lat_cos)) = (p.lon.to_radians().sin_cos(), p.lat.to_radians().sin_cos());
+        [lat_cos * lon_cos, lat_cos * lon_sin, lat_sin]
+    };
+    let points: Vec<[f64; 3]> = ring.iter().map(on_sphere).collect();
+    let edges: Vec<[[f64; 3]; 2]> = points.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+    // Neighbours have a point in common, and the first edge is a neighbour of the last.
+    let apart = |i: usize, j: usize| j > i + 1 && (i, j) != (0, edges.len() - 1);
+    (0..edges.len()).find_map(|i| (i..edges.len()).find(|j| apart(i, *j) && cross_each_other(edges[i], edges[*j])).map(|j| (i, j)))
+}
+
+/// Whether two arcs have an inner point in common. Arcs that only touch do not cross.
+fn cross_each_other([a, b]: [[f64; 3]; 2], [c, d]: [[f64; 3]; 2]) -> bool {
+    /// Below it there is nothing but rounding.
+    const NEAR: f64 = 1e-15;
+    let cross = |u: [f64; 3], v: [f64; 3]| [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
+    let dot = |u: [f64; 3], v: [f64; 3]| u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
+    let (ab, cd) = (cross(a, b), cross(c, d));
+    let sides = [-dot(ab, c), dot(ab, d), -dot(cd, b), dot(cd, a)];
+    sides.iter().all(|side| *side > NEAR) || sides.iter().all(|side| *side < -NEAR)
+}
+
 /// Whether a closed ring runs clockwise seen from above. Each step goes the shorter way round; a ring round a pole runs either way, since
 /// what lies to its left is its inside.
 pub(crate) fn is_clockwise(ring: &[Point]) -> bool {
@@ -204,10 +238,22 @@ mod tests {
             (vec![(0.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)], "twice in succession"),
             (vec![(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 0.0)], "occurs twice"),
             (vec![(0.0, 10.0), (180.0, -10.0), (1.0, 1.0), (0.0, 10.0)], "other side of the earth"),
+            (vec![(0.0, 0.0), (2.0, 2.0), (2.0, 0.0), (0.0, 2.0), (0.0, 0.0)], "cross themselves between [0, 0] and [2, 0]"),
+            (vec![(179.0, 0.0), (-179.0, 2.0), (-179.0, 0.0), (179.0, 2.0), (179.0, 0.0)], "cross themselves"),
         ] {
             let problems = check_polygon_for_cmr("polygon", &polygon(&points));
             assert!(message(&problems).contains(text), "{points:?}: {problems:?}");
         }
+        // The great circle of the edge along 60 degrees north comes up to 63.4 degrees.
+        for fine in [
+            vec![(0.0, 0.0), (10.0, 0.0), (5.0, 5.0), (10.0, 10.0), (0.0, 10.0), (0.0, 0.0)],
+            vec![(0.0, 60.0), (60.0, 60.0), (60.0, 70.0), (30.0, 64.0), (0.0, 70.0), (0.0, 60.0)],
+            vec![(170.0, -5.0), (-170.0, -5.0), (-170.0, 5.0), (170.0, 5.0), (170.0, -5.0)],
+        ] {
+            assert!(check_polygon_for_cmr("polygon", &polygon(&fine)).is_empty(), "{fine:?}");
+        }
+        let over_the_arc = vec![(0.0, 60.0), (60.0, 60.0), (60.0, 70.0), (30.0, 61.0), (0.0, 70.0), (0.0, 60.0)];
+        assert!(message(&check_polygon_for_cmr("polygon", &polygon(&over_the_arc))).contains("cross themselves"));
         let many = Polygon {
             exterior: (0..=700).map(|i| f64::from(i % 700).to_radians() * 360.0 / 700.0).map(|a| Point { lon: a.cos(), lat: a.sin() }).collect(),
             holes: Vec::new(),

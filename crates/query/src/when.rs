@@ -209,6 +209,11 @@ fn first_instant(given: &Value, text: &str) -> Result<TimeValue, Misread> {
     parse_period(given, text.trim())?.start.ok_or_else(|| Misread::new(given, "has no beginning", HINT))
 }
 
+/// The first instant after another that CMR can tell from it.
+pub(crate) fn next_millisecond(t: TimeValue) -> TimeValue {
+    TimeValue((t.0.div_euclid(MILLISECOND) + 1) * MILLISECOND)
+}
+
 /// RFC 3339 in UTC, with as many decimals as are needed.
 pub(crate) fn instant(t: TimeValue) -> String {
     t.to_datetime().to_rfc3339_opts(SecondsFormat::AutoSi, true)

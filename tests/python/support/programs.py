@@ -57,7 +57,7 @@ class Program:
         """Starts it in the background; its output is kept for `communicate`."""
         return subprocess.Popen(
             self.command(*arguments),
-            stdin=subprocess.DEVNULL,
+            stdin=options.pop("stdin", subprocess.DEVNULL),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

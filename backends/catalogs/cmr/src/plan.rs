@@ -68,8 +68,8 @@ pub(crate) fn granule_searches(query: &GranuleQuery) -> Result<(Vec<Search>, Vec
             field: "sort".into(),
             value: keys.join(", "),
             effect: Effect::Rewritten,
-            reason: format!("collections are named in several ways, so that {} searches follow one another, each sorted", searches.len()),
-            hint: Some("name all collections by concept id, or all with a version".into()),
+            reason: format!("granules are named beside collections, so that {} searches follow one another, each sorted", searches.len()),
+            hint: Some("search for the granules alone".into()),
         });
     }
     Ok((searches, changes))
@@ -86,13 +86,28 @@ mod tests {
 
     #[test]
     fn names_of_several_kinds_are_several_searches() {
-        let query = GranuleQuery::new().collections(["C1-P", "HLSL30.v2.0", "HLSS30.v2.0", "MOD"]).sort("-start_date").limit(7).page_size(50);
+        let query = GranuleQuery::new().collections(["C1-P", "HLSL30.v2.0", "HLSS30.v2.0", "MOD"]).limit(7).page_size(50);
         let plan = Plan::granules(&query).expect("a plan");
         let Searches::Known(searches) = &plan.searches else { unreachable!() };
         assert_eq!(searches.len(), 3);
         assert!(searches.iter().all(|s| s.parameters.get("page_size").is_empty() && s.concept == "granules"));
         assert_eq!((plan.limit, plan.page_size), (Some(7), Some(50)));
-        assert_eq!(plan.changes.iter().map(|c| c.field.as_str()).collect::<Vec<_>>(), ["sort"]);
+        assert!(plan.changes.is_empty(), "{:?}", plan.changes);
+    }
+
+    #[test]
+    fn one_order_is_one_search() {
+        let sorted = GranuleQuery::new().sort("-start_date").limit(7);
+        let plan = |names: &[&str]| Plan::granules(&sorted.clone().collections(names.to_vec())).expect("a plan");
+        let found_first = plan(&["HLSL30.v2.0", "ATL08.v006", "C1-P"]);
+        assert!(matches!(found_first.searches, Searches::InCollections(_)) && found_first.changes.is_empty(), "{:?}", found_first.changes);
+        assert!(matches!(plan(&["HLSL30.v2.0", "HLSS30.v2.0"]).searches, Searches::Known(one) if one.len() == 1));
+        let beside = plan(&["G1-P", "ATL08"]);
+        assert_eq!(
+            beside.changes.iter().map(|c| c.field.as_str()).collect::<Vec<_>>(),
+            ["sort"],
+            "granules are in no collection that could be found"
+        );
     }
 
     #[test]

@@ -133,6 +133,12 @@ impl StacCatalog {
         Some((api.filters(), api.queries()))
     }
 
+    /// Whether an API says that it sorts; `None` where there is no API.
+    pub fn sorts(&self) -> Option<bool> {
+        let Source::Api(api, _) = &self.source else { return None };
+        Some(api.sorts())
+    }
+
     /// Pages of items; `whole` when the items themselves are wanted.
     fn pages(&self, query: &PatchQuery, whole: bool) -> Result<(Pages, Arc<Wanted>)> {
         let mut query = query.clone();
@@ -142,7 +148,8 @@ impl StacCatalog {
             query.collections.push(id.clone());
         }
         let service_filters = matches!(&self.source, Source::Api(api, _) if api.filters());
-        let wanted = Arc::new(Wanted::new(&query, &self.options.properties, service_filters)?);
+        let wanted = Wanted::new(&query, &self.options.properties, service_filters)?;
+        let wanted = Arc::new(if whole { wanted.by_stated_place() } else { wanted });
         let pages = match &self.source {
             Source::Api(api, _) => Arc::clone(api).pages(query, &wanted)?,
             Source::Paged(api, first) => Arc::clone(api).pages_from(first.clone()),

@@ -18,7 +18,7 @@ pub type ItemStream = BoxStream<'static, Result<Item>>;
 
 /// The patches among the items.
 pub(crate) fn patches(pages: Pages, wanted: Arc<Wanted>) -> PatchStream {
-    let pages = telling_timeless(pages, Arc::clone(&wanted));
+    let pages = telling_left_out(pages, Arc::clone(&wanted));
     let admitted = pages.map(move |page| {
         let admit = |item: Item| {
             let facts = wanted.admit(&item)?;
@@ -31,7 +31,7 @@ pub(crate) fn patches(pages: Pages, wanted: Arc<Wanted>) -> PatchStream {
 
 /// The items themselves: also those that have an id twice, and older processings of a scene. Who searches asks for all; who loads, for one.
 pub(crate) fn items(pages: Pages, wanted: Arc<Wanted>) -> ItemStream {
-    let pages = telling_timeless(pages, Arc::clone(&wanted));
+    let pages = telling_left_out(pages, Arc::clone(&wanted));
     let admitted = pages.map(move |page| {
         let admit = |item: Item| Ok(wanted.admit(&item)?.is_some().then_some(item));
         let items: Vec<Result<Item>> = page?.into_iter().filter_map(|item| admit(item).transpose()).collect();
@@ -40,8 +40,8 @@ pub(crate) fn items(pages: Pages, wanted: Arc<Wanted>) -> ItemStream {
     admitted.try_flatten().boxed()
 }
 
-/// The same pages; after the last of them it is told which items stated no time.
-fn telling_timeless(pages: Pages, wanted: Arc<Wanted>) -> Pages {
-    let at_the_end = stream::once(async move { wanted.tell_timeless() }).filter_map(|()| future::ready(None));
+/// The same pages; after the last of them it is told how many items stated no time, or no place.
+fn telling_left_out(pages: Pages, wanted: Arc<Wanted>) -> Pages {
+    let at_the_end = stream::once(async move { wanted.tell_left_out() }).filter_map(|()| future::ready(None));
     pages.chain(at_the_end).boxed()
 }

@@ -69,6 +69,7 @@ struct JsonFile<'a> {
 impl<'a> JsonFile<'a> {
     fn new(folder: &Path, path: &'a Path, lines: bool) -> Result<Self> {
         let out = NamedTempFile::new_in(folder).map_err(|e| io_error(&path.display().to_string(), e))?;
+        cube_backend::note_unfinished(out.path());
         Ok(Self { out: BufWriter::with_capacity(1 << 18, out), path, lines, items: 0 })
     }
 

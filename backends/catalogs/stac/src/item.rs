@@ -26,6 +26,9 @@ pub(crate) struct When {
 /// Years that stand for "since ever" and "for ever" in an interval of an item without a time.
 pub(crate) const ALWAYS: (&str, &str) = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z");
 
+/// By what name items are found that name no collection.
+pub(crate) const NO_COLLECTION: &str = "items";
+
 impl Item {
     /// From a JSON object; relative hrefs are relative to `at`. An item whose document names no collection belongs to `parent`.
     ///
@@ -89,10 +92,11 @@ impl Item {
 
     /// Its collection; `items` when nothing names one.
     pub fn collection(&self) -> &str {
-        self.collection_stated().unwrap_or("items")
+        self.collection_stated().unwrap_or(NO_COLLECTION)
     }
 
-    fn collection_stated(&self) -> Option<&str> {
+    /// The collection that it names itself.
+    pub(crate) fn collection_stated(&self) -> Option<&str> {
         let stated = self.0.get("collection").or_else(|| self.property("collection"));
         stated.and_then(Value::as_str).filter(|c| !c.is_empty())
     }

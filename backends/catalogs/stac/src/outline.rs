@@ -1,7 +1,9 @@
 //! Where on Earth an item lies: outlines within ±180° of longitude, however the source writes a crossing of the antimeridian.
 
+use std::borrow::Cow;
+
 use cube_core::{Crs, Extent, GeoBox, Shape, SourceGrid};
-use geo::Intersects;
+use geo::{Coord, Intersects};
 use geojson::{Geometry, GeometryValue};
 
 use crate::item::Item;
@@ -79,8 +81,23 @@ impl Outline {
         // A box around the world that is stated for two pieces at the antimeridian says less than the pieces.
         let own = bbox_of(&parts);
         let better = changed || own.is_some_and(|[w, _, e, _]| w > e);
-        let bbox = if better { own } else { stated.or(own) };
+        let is_same = |own: &[f64; 4]| stated.is_some_and(|s| s.iter().zip(own).all(|(a, b)| (a - b).abs() < 1e-9));
+        let bbox = if better { own.filter(|own| !is_same(own)).or(stated) } else { stated.or(own) };
         Self { footprint: geometry_of(parts), bbox }
+    }
+
+    /// Whether nothing is known.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.bbox.is_none() && self.footprint.is_none()
+    }
+
+    /// All that is known, as a geometry: the outline, else the box.
+    pub(crate) fn geometry(&self) -> Option<Cow<'_, Geometry>> {
+        if let Some(footprint) = &self.footprint {
+            return Some(Cow::Borrowed(footprint));
+        }
+        let ring = |e: Extent| vec![(e.west, e.south), (e.east, e.south), (e.east, e.north), (e.west, e.north), (e.west, e.south)];
+        geometry_of(boxes(self.bbox?).into_iter().map(|e| vec![ring(e)]).collect()).map(Cow::Owned)
     }
 
     /// Whether it shares an area, an edge or a point with a box; true when nothing is known.
@@ -119,7 +136,8 @@ enum Reading {
 /// How a polygon is to be read.
 ///
 /// An edge longer than 180° is a crossing of the antimeridian when the bounding box says so, or when all corners lie in the
-/// outer quarters of the map, the grid is not one around the world, and the polygon is not the whole map.
+/// outer quarters of the map, the grid is not one around the world, and the polygon is neither the whole map nor a box that runs
+/// counter-clockwise as it is written. A bounding box from west to east says nothing: libraries write one for crossings too.
 fn read(polygon: &Polygon, stated: Option<[f64; 4]>, grid: &SourceGrid) -> Reading {
     let Some(outer) = polygon.first().filter(|r| r.len() >= 3) else { return Reading::Literal };
     if polygon.iter().flatten().any(|p| p.0.abs() > 180.0 + 1e-9) {
@@ -137,7 +155,7 @@ fn read(polygon: &Polygon, stated: Option<[f64; 4]>, grid: &SourceGrid) -> Readi
     if !across {
         let whole_map = outer.iter().all(|p| p.0.abs() > 179.999);
         let wide_grid = grid.crs.as_ref().and_then(Crs::epsg) == Some(4326) && grid_extent(grid).is_some_and(|e| e.width() > 180.0);
-        if whole_map || wide_grid || outer.iter().any(|p| p.0.abs() < 90.0) {
+        if whole_map || wide_grid || is_wide_box(outer) || outer.iter().any(|p| p.0.abs() < 90.0) {
             return Reading::Literal;
         }
         if Extent::of(straight.iter().copied()).is_some_and(|e| e.width() < 1.0 && e.height() > 60.0) {
@@ -152,6 +170,11 @@ fn read(polygon: &Polygon, stated: Option<[f64; 4]>, grid: &SourceGrid) -> Readi
         ring.into_iter().map(|(x, y)| (x + shift, y)).collect()
     }));
     Reading::Split(split(&rings.collect()))
+}
+
+fn is_wide_box(ring: &Ring) -> bool {
+    let coords: Vec<Coord> = ring.iter().chain(ring.first().filter(|first| ring.last() != Some(first))).map(|&(x, y)| Coord { x, y }).collect();
+    cube_core::is_wide_box(&coords)
 }
 
 /// A ring whose longitudes run on beyond ±180° rather than jump.
@@ -310,6 +333,31 @@ mod tests {
         assert!(o.touches(&Extent::new(10.0, 10.0, 11.0, 11.0)));
         let nearly = ring(&[[-179.95, -60.0], [179.95, -60.0], [179.95, 60.0], [-179.95, 60.0], [-179.95, -60.0]]);
         assert!(outline(nearly, json!(null)).touches(&Extent::new(10.0, 10.0, 11.0, 11.0)));
+    }
+
+    /// The extent of the United States with the Aleutians, of the Planetary Computer; and what libraries write of crossings.
+    #[test]
+    fn a_wide_box_is_no_sliver_at_the_antimeridian() {
+        let (w, s, e, n) = (-179.148_909, -14.548_699, 179.778_47, 71.365_162);
+        let corners = [[e, s], [e, n], [w, n], [w, s], [e, s]];
+        let turned: Vec<[f64; 2]> = corners.iter().rev().copied().collect();
+        let (inside, beyond) = (Extent::new(-100.0, 40.0, -99.0, 41.0), Extent::new(-179.9, 60.0, -179.8, 61.0));
+        for (points, stated, is_wide) in [
+            (&corners[..], json!([w, s, e, n]), true),
+            (&corners[..], json!(null), true),
+            (&corners[..4], json!([w, s, e, n]), true),
+            (&corners[..], json!([e, s, w, n]), false),
+            (&turned[..], json!([w, s, e, n]), false),
+            (&turned[..], json!(null), false),
+        ] {
+            let o = outline(ring(points), stated.clone());
+            assert_eq!((o.touches(&inside), o.touches(&beyond)), (is_wide, !is_wide), "{points:?} {stated}: {o:?}");
+            let expected = if is_wide { [w, s, e, n] } else { [e, s, w, n] };
+            assert!(o.bbox.is_some_and(|b| b.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9)), "{points:?} {stated}: {:?}", o.bbox);
+        }
+        let map = 179.979_166;
+        let grid = ring(&[[map, -89.9], [map, 89.9], [-map, 89.9], [-map, -89.9], [map, -89.9]]);
+        assert_eq!(outline(grid, json!(null)).bbox, Some([-map, -89.9, map, 89.9]));
     }
 
     #[test]

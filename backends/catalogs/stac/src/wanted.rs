@@ -25,8 +25,12 @@ pub(crate) struct Wanted {
     pub(crate) assets: Vec<String>,
     /// Properties that patches carry beside the usual ones.
     pub(crate) properties: Vec<String>,
+    /// Whether an item has to state a place to lie in a region. A load finds the place of one that does not in its files.
+    needs_place: bool,
     /// Items that would be answers if they stated a time.
     timeless: Arc<AtomicUsize>,
+    /// Items that would be answers if they stated a place.
+    placeless: Arc<AtomicUsize>,
 }
 
 impl Wanted {
@@ -44,8 +48,15 @@ impl Wanted {
             filter,
             assets: query.assets.clone(),
             properties: properties.to_vec(),
+            needs_place: false,
             timeless: Arc::default(),
+            placeless: Arc::default(),
         })
+    }
+
+    /// The same, where a region is met by what states a place alone.
+    pub(crate) fn by_stated_place(self) -> Self {
+        Self { needs_place: true, ..self }
     }
 
     /// The facts of an item that fulfils everything; `None` for the others.
@@ -58,21 +69,33 @@ impl Wanted {
         if !in_time && facts.when.nominal.is_some() {
             return Ok(None);
         }
-        let admitted = (self.boxes.is_empty() || self.boxes.iter().any(|b| facts.outline.touches(b)))
+        let is_nowhere = facts.outline.is_nowhere();
+        let filtered = |nowhere| self.filter.as_ref().is_none_or(|f| f.evaluate(item, &facts, nowhere) == Some(true));
+        let perhaps = (self.boxes.is_empty() || self.boxes.iter().any(|b| facts.outline.touches(b)))
             && self.query.iter().all(|q| q.admits(item, &facts))
-            && self.filter.as_ref().is_none_or(|f| f.evaluate(item, &facts) == Some(true));
-        if admitted && !in_time {
-            self.timeless.fetch_add(1, Ordering::Relaxed);
+            && filtered(is_nowhere.then_some(true));
+        if !perhaps {
+            return Ok(None);
         }
-        Ok((admitted && in_time).then_some(facts))
+        if is_nowhere && ((self.needs_place && !self.boxes.is_empty()) || !filtered(None)) {
+            self.placeless.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        if !in_time {
+            self.timeless.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        Ok(Some(facts))
     }
 
-    /// Says how many items were left out for stating no time.
-    pub(crate) fn tell_timeless(&self) {
-        match self.timeless.swap(0, Ordering::Relaxed) {
-            0 => {}
-            1 => tracing::warn!("1 item states no time, and is left out: a time is asked for"),
-            n => tracing::warn!("{n} items state no time, and are left out: a time is asked for"),
+    /// Says how many items were left out for stating no time, or no place.
+    pub(crate) fn tell_left_out(&self) {
+        for (count, what, asked) in [(&self.timeless, "time", "a time"), (&self.placeless, "place", "a region")] {
+            match count.swap(0, Ordering::Relaxed) {
+                0 => {}
+                1 => tracing::warn!("1 item states no {what}, and is left out: {asked} is asked for"),
+                n => tracing::warn!("{n} items state no {what}, and are left out: {asked} is asked for"),
+            }
         }
     }
 
@@ -159,6 +182,37 @@ mod tests {
             assert_eq!(wanted.admit(&none).expect("an item").is_some(), is_admitted, "{wanted:?}");
             assert_eq!(wanted.admit(&early).expect("an item").is_some(), is_admitted, "{wanted:?}");
             assert_eq!(wanted.timeless.load(Ordering::Relaxed), counted, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn items_without_a_place_are_counted_where_one_is_asked_for() {
+        let item = |bbox: Value, cover: u32| {
+            let at = Location::parse("/a.json").expect("a path");
+            let properties = json!({"datetime": "2020-01-01T00:00:00Z", "eo:cloud_cover": cover});
+            Item::new(json!({"id": "a", "bbox": bbox, "geometry": null, "properties": properties, "assets": {}}), &at, None).expect("an item")
+        };
+        let meets = |x: u32| Some(json!({"op": "s_intersects", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [x, 5]}]}));
+        let (boxes, cloudless) = (vec![Extent::new(4.0, 4.0, 6.0, 6.0)], [("eo:cloud_cover".to_owned(), json!({"lt": 10}))].into_iter().collect());
+        let (by_box, by_filter) = (PatchQuery { boxes, ..PatchQuery::default() }, PatchQuery { filter: meets(5), ..PatchQuery::default() });
+        let of_cloudless = PatchQuery { query: cloudless, ..by_filter.clone() };
+        let elsewhere = PatchQuery { filter: meets(50), ..PatchQuery::default() };
+        // Found by its box, found without a place by who searches and by who loads, counted.
+        for (query, by_place, searched, loaded, counted) in [
+            (PatchQuery::default(), true, true, true, [0, 0]),
+            (by_box, true, false, true, [1, 0]),
+            (by_filter, true, false, false, [1, 1]),
+            (of_cloudless, false, false, false, [0, 0]),
+            (elsewhere, false, false, false, [1, 1]),
+        ] {
+            let load = Wanted::new(&query, &[], false).expect("a query");
+            let search = Wanted::new(&query, &[], false).expect("a query").by_stated_place();
+            let admits = |wanted: &Wanted, bbox: Value| wanted.admit(&item(bbox, 20)).expect("an item").is_some();
+            for wanted in [&search, &load] {
+                assert_eq!(admits(wanted, json!([4, 4, 6, 6])), by_place, "{query:?}");
+            }
+            assert_eq!((admits(&search, Value::Null), admits(&load, Value::Null)), (searched, loaded), "{query:?}");
+            assert_eq!([search, load].map(|w| w.placeless.load(Ordering::Relaxed)), counted, "{query:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::{corpus, open, patches, python, run};
 use cube_backend::{Kind, PatchQuery};
 use cube_catalog_stac::{Item, StacCatalog, write_index};
-use cube_core::PatchIndex;
+use cube_core::{Extent, PatchIndex};
 use futures::{TryStreamExt, stream};
 use serde_json::{Value, json};
 
@@ -225,5 +225,56 @@ async fn files_that_are_no_index_are_refused() {
     for cut in [whole.len() / 2, whole.len() - 1, 4] {
         std::fs::write(&path, &whole[..cut]).expect("a file");
         assert_eq!(open(&path).await.err().map(|e| e.kind()), Some(Kind::Corrupt), "{cut}");
+    }
+}
+
+/// Files of the Python package have the boxes that libraries write of crossings, and none is lost for it; and it reads projected outlines of ours.
+#[tokio::test]
+async fn files_of_the_python_package_say_the_same_at_the_antimeridian() {
+    let Some(python) = python() else { return };
+    let dir = folder();
+    let ring = |points: [[f64; 2]; 5]| json!({"type": "Polygon", "coordinates": [points]});
+    let jumping = ring([[179.2, 60.0], [-179.3, 60.1], [-179.4, 61.0], [179.1, 60.9], [179.2, 60.0]]);
+    let wide = ring([[179.7, -14.5], [179.7, 71.3], [-179.1, 71.3], [-179.1, -14.5], [179.7, -14.5]]);
+    let small = ring([[10.0, 60.0], [11.0, 60.0], [11.0, 61.0], [10.0, 61.0], [10.0, 60.0]]);
+    let item = |id: &str, geometry: &Value, bbox: [f64; 4]| {
+        json!({"type": "Feature", "stac_version": "1.1.0", "id": id, "collection": "c", "links": [], "geometry": geometry, "bbox": bbox, "stac_extensions": [],
+            "assets": {"a": {"href": "https://h/a.tif", "proj:geometry": small}},
+            "properties": {"datetime": "2024-01-01T12:00:00Z", "proj:code": "EPSG:32601", "proj:geometry": small}})
+    };
+    let items = [
+        item("least and greatest", &jumping, [-179.4, 60.0, 179.2, 61.0]),
+        item("right", &jumping, [179.1, 60.0, -179.3, 61.0]),
+        item("wide", &wide, [-179.1, -14.5, 179.7, 71.3]),
+        item("small", &small, [10.0, 60.0, 11.0, 61.0]),
+    ];
+    let (plain, theirs, ours) = (collection(dir.path(), &items), dir.path().join("theirs.parquet"), dir.path().join("ours.parquet"));
+    indexed(&plain, &ours).await;
+    let script = r"
+import sys, json, geopandas, pyarrow.parquet as pq, stac_geoparquet.arrow as a
+items = json.load(open(sys.argv[1]))['features']
+a.to_parquet(a.parse_stac_items_to_arrow(items), sys.argv[2])
+read = {i['id']: i for i in a.stac_table_to_items(pq.read_table(sys.argv[3]))}
+for i in items:
+    assert read[i['id']]['properties']['proj:geometry'] == i['properties']['proj:geometry'], read[i['id']]
+    assert read[i['id']]['assets']['a']['proj:geometry'] == i['assets']['a']['proj:geometry'], read[i['id']]
+g = geopandas.read_parquet(sys.argv[3])
+assert g['proj:geometry'].crs is None and g.crs is not None and len(g) == 4
+";
+    run(&python, script, &[&plain, &theirs, &ours].map(|p| p.to_str().expect("a path")));
+    for (west, south, wanted) in [
+        (179.5, 60.3, vec!["least and greatest", "right", "wide"]),
+        (-179.8, 60.3, vec!["least and greatest", "right"]),
+        (-100.0, 40.0, vec!["wide"]),
+        (10.2, 60.3, vec!["small", "wide"]),
+        (-179.05, 80.0, vec![]),
+    ] {
+        let query = PatchQuery { boxes: vec![Extent::new(west, south, west + 0.1, south + 0.1)], ..PatchQuery::default() };
+        for file in [&plain, &theirs, &ours] {
+            let found: Vec<Item> = open(file).await.expect("a catalogue").items(&query).try_collect().await.expect("items");
+            let mut ids: Vec<&str> = found.iter().map(Item::id).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, wanted, "{west},{south} in {}", file.display());
+        }
     }
 }

@@ -88,6 +88,8 @@ pub struct Status {
     pub source: Option<Source>,
     /// Whether a token is at hand, so that nobody has to be asked for one.
     pub has_token: bool,
+    /// Whether that is `EARTHDATA_TOKEN`: used as it is, and asked of nobody. The first host that wants a login says whether it is good.
+    pub is_given: bool,
     /// When it ends, where that is known.
     pub expires: Option<DateTime<Utc>>,
     /// Folder that the user's processes share tokens and keys in.
@@ -158,6 +160,7 @@ impl Earthdata {
             user: inner.user(),
             source: None,
             has_token: false,
+            is_given: false,
             expires: None,
             cache: inner.vault.folder().map(PathBuf::from),
             missing: Vec::new(),
@@ -176,6 +179,7 @@ impl Earthdata {
                     session::Who::Kept(_) => Source::Kept(status.cache.clone().unwrap_or_default()),
                     session::Who::Pair(pair) => pair.source.clone(),
                 });
+                status.is_given = matches!(who, session::Who::Token(_));
                 let token = inner.known_token(&who);
                 status.user = status.user.or_else(|| match &who {
                     session::Who::Pair(pair) => Some(pair.user.clone()),
@@ -252,7 +256,7 @@ impl Earthdata {
     pub async fn s3_credentials(&self, of: KeysFor<'_>) -> Result<S3Credentials> {
         let endpoint = match of {
             KeysFor::Endpoint(text) => service_url("the endpoint", text)?,
-            KeysFor::Provider(name) => endpoint_of_provider(name)?,
+            KeysFor::Provider(name) => self.endpoint_of_provider(name)?,
             KeysFor::Address(href) => match Place::parse(href)? {
                 Place::S3 { bucket, .. } => self.endpoint_of_bucket(&bucket)?.ok_or_else(|| unknown_bucket(&bucket))?,
                 _ => return Err(Error::invalid(href, "is not an s3:// address").with_hint("write s3://bucket/key, or give --provider")),
@@ -276,7 +280,7 @@ impl Earthdata {
         if let Some(known) = endpoint_of_bucket(bucket) {
             return service_url("the registry", &known).map(Some);
         }
-        options.provider.as_deref().map(endpoint_of_provider).transpose()
+        options.provider.as_deref().map(|name| self.endpoint_of_provider(name)).transpose()
     }
 
     /// Whether the options themselves name the endpoint of a bucket.
@@ -288,7 +292,7 @@ impl Earthdata {
     /// it did: only data hosts are believed, and a provider is not needed where the registry knows the bucket. The options go before.
     pub fn learn_bucket(&self, bucket: &str, endpoint: Option<&str>, provider: Option<&str>) -> bool {
         let trusted = endpoint.and_then(|text| Url::parse(text).ok()).filter(|url| self.0.hosts.role(url) == Role::Data);
-        let of_provider = || provider.filter(|_| endpoint_of_bucket(bucket).is_none()).and_then(|name| endpoint_of_provider(name).ok());
+        let of_provider = || provider.filter(|_| endpoint_of_bucket(bucket).is_none()).and_then(|name| self.endpoint_of_provider(name).ok());
         let Some(url) = trusted.or_else(of_provider) else { return false };
         self.0.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned(), url);
         true
@@ -347,21 +351,25 @@ impl Earthdata {
         Ok(context)
     }
 
+    fn endpoint_of_provider(&self, name: &str) -> Result<Url> {
+        let known = daac::provider(name).ok_or_else(|| {
+            Error::invalid(name, "is not a provider that is known")
+                .with_hint(format!("providers are {}; or give --credentials-endpoint", provider_names()))
+        })?;
+        let endpoint = known.credentials_endpoint.ok_or_else(|| {
+            Error::invalid(name, "has nothing in the cloud, so it gives out no S3 keys").with_hint("use the https:// addresses of its files")
+        })?;
+        if self.0.options.system == System::Uat {
+            let problem = "gives out S3 keys for UAT at an address that is not known here";
+            return Err(Error::invalid(name, problem).with_hint("give it: --credentials-endpoint https://host/s3credentials"));
+        }
+        service_url(name, endpoint)
+    }
+
     pub(crate) fn is_named(&self, endpoint: &Url) -> bool {
         let options = &self.0.options;
         options.credentials_endpoint.as_ref() == Some(endpoint) || options.buckets.iter().any(|(_, url)| url == endpoint)
     }
-}
-
-fn endpoint_of_provider(name: &str) -> Result<Url> {
-    let known = daac::provider(name).ok_or_else(|| {
-        Error::invalid(name, "is not a provider that is known")
-            .with_hint(format!("providers are {}; or give --credentials-endpoint", provider_names()))
-    })?;
-    let endpoint = known.credentials_endpoint.ok_or_else(|| {
-        Error::invalid(name, "has nothing in the cloud, so it gives out no S3 keys").with_hint("use the https:// addresses of its files")
-    })?;
-    service_url(name, endpoint)
 }
 
 /// The error of a bucket of which nothing is known.

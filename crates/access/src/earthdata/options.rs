@@ -83,6 +83,11 @@ pub trait Prompt: fmt::Debug + Send + Sync {
     ///
     /// Asked again, with [`Question::problem`], up to twice when the login host refuses what was answered.
     fn ask(&self, question: &Question) -> Option<Answer>;
+
+    /// Whether what was answered and accepted is written to the netrc file (with the permissions 0600). Asked once the login host has taken it.
+    fn may_save(&self) -> bool {
+        false
+    }
 }
 
 /// What a person is asked.
@@ -101,8 +106,6 @@ pub struct Answer {
     pub username: String,
     /// Password.
     pub password: Secret,
-    /// Whether both are written to the netrc file (with the permissions 0600), once they were accepted.
-    pub save: bool,
 }
 
 /// How Earthdata Login is used. Nothing here causes a request before a host asks for a login.

@@ -192,7 +192,7 @@ impl Inner {
         match self.find(Strategy::All) {
             Ok(who) => Ok(who),
             Err(missing) => match self.ask_person(None).await {
-                Some(answer) => self.accepted(answer).await.map(Who::Pair),
+                Some(answer) => self.accepted(answer, false).await.map(Who::Pair),
                 None => Err(self.no_login(missing, Strategy::All)),
             },
         }
@@ -212,10 +212,10 @@ impl Inner {
         let who = match found {
             Ok(who) => who,
             Err(missing) if matches!(strategy, Strategy::All | Strategy::Interactive) => match self.ask_person(None).await {
-                Some(answer) => Who::Pair(self.accepted(Answer { save: answer.save || persist, ..answer }).await?),
-                None => return Err(self.no_login(missing, strategy)),
+                Some(answer) => Who::Pair(self.accepted(answer, persist).await?),
+                None => return Err(self.not_logged_in(missing, strategy)),
             },
-            Err(missing) => return Err(self.no_login(missing, strategy)),
+            Err(missing) => return Err(self.not_logged_in(missing, strategy)),
         };
         match &who {
             Who::Token(token) if token.has_ended(Utc::now()) => return Err(self.cannot_renew(&who, "has expired")),
@@ -319,6 +319,16 @@ impl Inner {
         ))
     }
 
+    /// The same to who asked for a login.
+    fn not_logged_in(&self, missing: Vec<String>, strategy: Strategy) -> Error {
+        let (login, machine) = (self.hosts.login(), self.machines().pop().unwrap_or_default());
+        self.no_login(missing, strategy).with_hint(match strategy {
+            Strategy::Netrc => format!("write a line `machine {machine} login USER password PASSWORD`, or leave out `--strategy` to be asked"),
+            Strategy::Environment => "set EARTHDATA_TOKEN, or EARTHDATA_USERNAME and EARTHDATA_PASSWORD".to_owned(),
+            _ => format!("set EARTHDATA_TOKEN, or EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or answer on a terminal (accounts are free: {login})"),
+        })
+    }
+
     async fn ask_person(&self, problem: Option<String>) -> Option<Answer> {
         let prompt = self.options.prompt.clone()?;
         let question = Question { host: self.machines().pop()?, problem };
@@ -326,7 +336,7 @@ impl Inner {
     }
 
     /// Logs in with what a person answered, asking again when it is refused.
-    async fn accepted(&self, mut answer: Answer) -> Result<Pair> {
+    async fn accepted(&self, mut answer: Answer, persist: bool) -> Result<Pair> {
         for left in (0..QUESTIONS).rev() {
             let pair = pair_of(&answer);
             match find_or_create(&self.http, self.hosts.login(), &pair, None).await {
@@ -334,7 +344,7 @@ impl Inner {
                     self.vault.write(&self.token_name(&pair.user), &token);
                     self.vault.write(&self.kept_name(), &token);
                     self.session.token.set(token);
-                    if answer.save {
+                    if persist || self.may_save().await {
                         self.save(&pair)?;
                     }
                     return Ok(pair);
@@ -347,6 +357,11 @@ impl Inner {
             }
         }
         Err(self.no_login(Vec::new(), Strategy::Interactive))
+    }
+
+    async fn may_save(&self) -> bool {
+        let Some(prompt) = self.options.prompt.clone() else { return false };
+        tokio::task::spawn_blocking(move || prompt.may_save()).await.unwrap_or(false)
     }
 
     fn save(&self, pair: &Pair) -> Result<()> {

@@ -96,7 +96,12 @@ impl Prompt for Person {
         self.problems.lock().expect("a lock").push(question.problem.clone());
         let n = self.asked.fetch_add(1, SeqCst);
         let password = if n < self.wrong { "wrong" } else { PASSWORD };
-        Some(Answer { username: USER.into(), password: Secret::new(password), save: self.save })
+        Some(Answer { username: USER.into(), password: Secret::new(password) })
+    }
+
+    fn may_save(&self) -> bool {
+        assert!(self.asked.load(SeqCst) > self.wrong, "only what was accepted is worth keeping");
+        self.save
     }
 }
 
@@ -155,7 +160,10 @@ async fn login_and_persist() -> Test {
     elsewhere.earthdata.netrc = Some(folder.path().join("none"));
     let e = Access::new(elsewhere)?.earthdata().login(Strategy::Netrc, false).await.expect_err("nothing there");
     assert!(["EARTHDATA_TOKEN", "interactive"].iter().all(|other| !e.to_string().contains(other)) && e.to_string().contains("there is no"), "{e}");
+    assert!(e.hint().is_some_and(|hint| hint.contains("machine 127.0.0.1 login") && !hint.contains("cube auth login")), "{:?}", e.hint());
     options.earthdata.token = Some(Secret::new("TOKEN-SECRET-given"));
+    let given = Access::new(options.clone())?.earthdata().login(Strategy::All, false).await?;
+    assert!(given.is_given && given.has_token && !status.is_given, "{given:?}");
     let e = Access::new(options)?.earthdata().login(Strategy::All, true).await.expect_err("a token is no password");
     assert!(e.kind() == Kind::Invalid && !format!("{e:?}").contains("TOKEN-SECRET"), "{e}");
     Ok(())

@@ -68,7 +68,16 @@ pub(crate) struct QueryFlags {
 impl QueryFlags {
     /// Whether nothing is asked, other than how many.
     pub(crate) fn is_empty(&self) -> bool {
-        let asks = self.granules().is_ok_and(|query| GranuleQuery { limit: None, sort: Vec::new(), ..query } == GranuleQuery::new());
+        self.is_empty_but(|query| GranuleQuery { limit: None, sort: Vec::new(), ..query })
+    }
+
+    /// Whether nothing is asked but a provider, which beside named files is whose keys open their buckets.
+    pub(crate) fn names_at_most_a_provider(&self) -> bool {
+        self.is_empty_but(|query| GranuleQuery { provider: Vec::new(), limit: None, sort: Vec::new(), ..query })
+    }
+
+    fn is_empty_but(&self, without: impl FnOnce(GranuleQuery) -> GranuleQuery) -> bool {
+        let asks = self.granules().is_ok_and(|query| without(query) == GranuleQuery::new());
         asks && !self.place.has_region() && !self.common.has_file() && self.filter.is_none()
     }
 

@@ -70,7 +70,7 @@ impl fmt::Display for Created {
         write!(f, "created {}: {} on ", self.cube, self.bands.join(", "))?;
         match (self.shape, self.chunks_per_band) {
             (Some([rows, cols]), Some(chunks)) => {
-                write!(f, "{rows} × {cols} pixels of {}, {} per band and step", self.crs, units::several(chunks as u64, "chunk"))
+                write!(f, "{rows} × {cols} pixels of {}, {} per band and step", units::crs(&self.crs), units::several(chunks as u64, "chunk"))
             }
             _ => f.write_str("the native pixels of each source CRS"),
         }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use clap::{Args, ValueEnum};
 use eocube::{
-    Environment, Error, Result,
+    Environment, Error, Extent, Result,
     query::GranuleQuery,
     search::{self, Asked, Collection, CollectionFacts, FileFacts, SearchOptions, SearchService},
 };
@@ -146,7 +146,7 @@ impl fmt::Display for Answer {
             ("provider", facts.provider.clone()),
             ("DOI", facts.doi.as_ref().map(|d| format!("https://doi.org/{d}"))),
             ("time", facts.start.as_ref().map(|_| format!("{} to {}", date(&facts.start), date(&facts.end)))),
-            ("box", facts.bbox.map(|b| b.map(|v| v.to_string()).join(", "))),
+            ("box", facts.bbox.map(|b| Extent::from(b).to_string())),
             ("platforms", list(&facts.platforms)),
             ("instruments", list(&facts.instruments)),
             ("level", facts.level.clone()),

@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   # A catalogue of a folder of rasters
   cube index scenes/ --out scenes/index.parquet
-  # With a time for files whose names tell none
+  # With a time for files that tell none
   cube index a/ b/ --out items.json --datetime 2024-06-01
   # A stored search
   cube index --spec alps.toml --roi 10,46,12,47.5 --toi 2020/2024 --out alps.parquet
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     /// The index: NAME.parquet (stac-geoparquet, packed by place), NAME.json (an item collection) or NAME.ndjson.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Time of files whose name, and whose folder's name, tell none.
+    /// Time of files that tell none, as little as their name and that of their folder.
     #[arg(long, value_name = "TIME", conflicts_with = "spec")]
     datetime: Option<String>,
     /// Collection that the items of folders belong to.
@@ -70,9 +70,27 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
     for skipped in &indexed.skipped {
         printer.warn(format_args!("`{}` is left out: {}", skipped.path, skipped.reason));
     }
+    if !indexed.without_time.is_empty() {
+        printer.warn(Timeless(&indexed.without_time));
+        printer
+            .line(format_args!("{} `--datetime` gives them a time; a cube without a time axis takes them as they are", printer.paint.cyan("hint:")));
+    }
     let exit = if indexed.skipped.is_empty() { Exit::Done } else { Exit::Partly };
     printer.summary(&Answer(indexed));
     Ok(exit)
+}
+
+/// Items without a time, of which a few are named.
+struct Timeless<'a>(&'a [String]);
+
+impl fmt::Display for Timeless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const FEW: usize = 3;
+        let some = self.0.iter().take(FEW).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+        let more = if self.0.len() > FEW { ", …" } else { "" };
+        let has = if self.0.len() == 1 { "has" } else { "have" };
+        write!(f, "{} {has} no time, and no `--toi` finds them: {some}{more}", several(self.0.len() as u64, "item"))
+    }
 }
 
 /// What was stored. The keys are stable.

@@ -293,7 +293,7 @@ impl fmt::Display for Summary {
         }
         for tile in &self.tile {
             let [rows, cols] = tile.shape;
-            write!(f, "\nwrote {}: {rows} × {cols} pixels of {}, {}", tile.path, tile.crs, tile.bands.join(", "))?;
+            write!(f, "\nwrote {}: {rows} × {cols} pixels of {}, {}", tile.path, units::crs(&tile.crs), tile.bands.join(", "))?;
             if !tile.steps.is_empty() {
                 write!(f, ", {}", tile.steps.join(", "))?;
             }

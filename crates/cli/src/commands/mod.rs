@@ -43,6 +43,10 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Error::failed("the program cannot start its threads", e))?;
     let exit = runtime.block_on(async {
         let environment = environment(&cli.command, printer)?;
+        // `load` and `virtualize` have more to bring to an end, and listen for themselves.
+        if matches!(cli.command, Command::Search(_) | Command::Convert(_) | Command::Index(_) | Command::Preview(_)) {
+            interrupt::listen_to_end();
+        }
         match cli.command {
             Command::Create(arguments) => create::run(&arguments, &environment, printer).await,
             Command::Load(arguments) => load::run(&arguments, &environment, printer).await,

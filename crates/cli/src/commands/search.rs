@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use eocube::{
     Environment, Error, Result,
-    query::{Change, Effect, Service},
+    query::{Change, CmrParameters, Effect, GranuleQuery, Service},
     search::{self, Asked, Found, OutputFormat, SearchOptions, SearchService, StacVersion, WriteOptions},
 };
 
@@ -65,11 +65,11 @@ pub(crate) struct Arguments {
     /// Print the number of results alone.
     #[arg(long, conflicts_with_all = ["format", "out", "fields"], help_heading = "Results")]
     count: bool,
-    /// Print the query as CMR's address instead of asking; with --json as names and values.
-    #[arg(long, conflicts_with_all = ["to_stac", "count", "format", "out"], help_heading = "Results")]
+    /// Print the query as CMR's address instead of asking; with --json as names and values. Collections named in different ways are several.
+    #[arg(long, conflicts_with_all = ["to_stac", "count", "format", "out", "fields"], help_heading = "Results")]
     to_cmr: bool,
     /// Print the query as the named arguments of pystac-client's `Client.search` instead of asking.
-    #[arg(long, conflicts_with_all = ["count", "format", "out"], help_heading = "Results")]
+    #[arg(long, conflicts_with_all = ["count", "format", "out", "fields"], help_heading = "Results")]
     to_stac: bool,
 }
 
@@ -175,6 +175,9 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
             "take --format stac; `cube convert --to umm` makes UMM of items",
         ));
     }
+    if !arguments.fields.is_empty() && !matches!(format, Format::Csv | Format::Geojson) {
+        return Err(Error::refused("`--fields` chooses columns of CSV and properties of GeoJSON alone", "add --format csv or --format geojson"));
+    }
     if format == Format::Parquet && arguments.out.is_none() {
         return Err(Error::refused("a parquet file is not for the terminal", "add --out NAME.parquet"));
     }
@@ -224,12 +227,17 @@ fn print_query(arguments: &Arguments, asked: &Asked, environment: &Environment, 
     }
     let query = asked.for_cmr()?;
     report(&query.changes, printer);
-    let parameters = query.value.to_cmr()?;
-    report(&parameters.changes, printer);
-    if printer.is_json() {
-        printer.document(&parameters.value);
-    } else {
-        printer.raw(&format!("{}/search/granules.umm_json?{}", arguments.service.cmr_root(environment), parameters.value.to_query_string()));
+    let parts = query.value.split_for_cmr().iter().map(GranuleQuery::to_cmr).collect::<std::result::Result<Vec<_>, _>>()?;
+    // All parts are alike, but for the collections.
+    parts.first().inspect(|part| report(&part.changes, printer));
+    let parts: Vec<CmrParameters> = parts.into_iter().map(|part| part.value).collect();
+    match parts.as_slice() {
+        [one] if printer.is_json() => printer.document(one),
+        several if printer.is_json() => printer.document(&several),
+        _ => {
+            let root = arguments.service.cmr_root(environment);
+            parts.iter().for_each(|part| printer.raw(&format!("{root}/search/granules.umm_json?{}", part.to_query_string())));
+        }
     }
     Ok(Exit::Done)
 }

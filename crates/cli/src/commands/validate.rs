@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use eocube::{
     Environment, Result,
     query::{Problem, ProblemKind, Service},
-    search::read_query,
+    search::{read_query, validate},
 };
 use serde::Serialize;
 
@@ -61,10 +61,7 @@ impl From<ServiceName> for Service {
 
 pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printer: &Printer) -> Result<Exit> {
     let query = read_query(&arguments.query, environment).await?;
-    let problems = match arguments.service {
-        Some(service) => query.validate_for(service.into()),
-        None => query.validate(),
-    };
+    let problems = validate(&query, arguments.service.map(Service::from));
     let answer = Answer { query: arguments.query.clone(), valid: problems.iter().all(|p| p.kind != ProblemKind::Wrong), problems };
     let exit = if answer.valid { Exit::Done } else { Exit::Usage };
     printer.answer(&answer);

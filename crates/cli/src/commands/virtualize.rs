@@ -227,7 +227,8 @@ impl Arguments {
                     "give items as a service, `--stac items.json`, or name the files that are wanted; --asset KEY chooses one of each item",
                 ));
             }
-            if self.query.is_empty() || self.inputs.is_empty() {
+            // A provider beside named files is whose keys open their buckets.
+            if self.query.names_at_most_a_provider() || self.inputs.is_empty() {
                 return Ok(None);
             }
             return Err(Error::refused(

@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, error::shorten};
 
 /// The language of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Document {
     }
 
     fn toml(text: &str) -> Result<Self> {
-        let table = DeTable::parse(text).map_err(|e| syntax("TOML", e.span().map(|s| line_at(text, s.start)), e.message()))?;
+        let table = DeTable::parse(text).map_err(|e| syntax("TOML", text, e.span().map(|s| line_at(text, s.start)), e.message()))?;
         let mut order = BTreeMap::new();
         let root = toml_table("", table.get_ref(), &mut order);
         let lines = order.iter().map(|(path, offset)| (path.clone(), line_at(text, *offset))).collect();
@@ -47,20 +47,23 @@ impl Document {
 
     fn yaml(text: &str) -> Result<Self> {
         let value: serde_yaml_ng::Value =
-            serde_yaml_ng::from_str(text).map_err(|e| syntax("YAML", e.location().map(|l| l.line()), &e.to_string()))?;
+            serde_yaml_ng::from_str(text).map_err(|e| syntax("YAML", text, e.location().map(|l| l.line()), &e.to_string()))?;
         let mut order = BTreeMap::new();
         yaml_order("", &value, &mut order);
         match yaml_value(value) {
             Value::Object(root) => Ok(Self { root, lines: yaml_lines(text), order }),
-            _ => Err(syntax("YAML", None, "it is not a mapping of keys to values")),
+            _ => Err(syntax("YAML", text, None, "it is not a mapping of keys to values")),
         }
     }
 }
 
-fn syntax(language: &str, line: Option<usize>, message: &str) -> Error {
+fn syntax(language: &'static str, text: &str, line: Option<usize>, message: &str) -> Error {
     let at = line.map_or(String::new(), |l| format!(" in line {l}"));
     let message = message.trim().replace('\n', " ");
-    Error::Spec(vec![Error::invalid("text", language, format!("cannot be read{at}: {message}"))])
+    let quoted = line.and_then(|l| text.lines().nth(l - 1)).unwrap_or(text);
+    let form = if language == "TOML" { "`key = \"value\"`" } else { "`key: value`, further in for what belongs to it" };
+    let hint = format!("brackets and quotes come in pairs, and each key has a value: {form}");
+    Error::Spec(vec![Error::invalid(language, shorten(quoted), format!("cannot be read{at}: {message}")).with_hint(hint)])
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

@@ -178,7 +178,7 @@ fn each_mistake_is_found() {
         ("shard = [1, 4096, 4096]", "shard = [2, 4096, 4096]", "steps arrive one by one"),
         ("shard = [1, 4096, 4096]", "shard = [4096, 4096]", "not three whole numbers"),
         ("[encoding]", "[encodings]", "`encodings` (line 28) is not a key"),
-        ("[chunks]", "[chunks", "cannot be read in line 24"),
+        ("[chunks]", "[chunks", "TOML `[chunks` cannot be read in line 24"),
     ] {
         let text = WHOLE.replacen(from, to, 1);
         let e = read(&text).map(|_| ()).expect_err(to);

@@ -3,9 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use cube_catalog_stac::{Item, write_index};
+use cube_backend::{ByteSource, Format, Taken};
+use cube_catalog_stac::write_index;
 use cube_core::{Asset, TimeValue};
 use futures::{StreamExt, stream};
 
@@ -23,7 +25,7 @@ const PARALLEL: usize = 16;
 pub struct FolderOptions {
     /// The collection of all items.
     pub collection: String,
-    /// The time of files whose names, and whose folders' names, tell none. Without it they have no time: for cubes without a time axis.
+    /// The time of files that tell none, as little as their names and those of their folders. Without it they have no time: for cubes without a time axis.
     pub time: Option<TimeValue>,
 }
 
@@ -49,9 +51,18 @@ pub async fn index_folders(folders: &[PathBuf], options: &FolderOptions, out: &P
     let scenes = scenes(rasters, options)?;
     let out_absolute = std::path::absolute(out).map_err(|e| Error::unwritable(out, e))?;
     let folder = out_absolute.parent().unwrap_or_else(|| Path::new("/"));
-    let items: Vec<Item> = scenes.iter().map(|scene| item(scene, &options.collection, folder)).collect::<Result<_>>()?;
-    let written = write_index(stream::iter(items.into_iter().map(Ok)), out).await?;
-    Ok(Indexed { path: out.display().to_string(), items: written.items, bytes: written.bytes, skipped })
+    let (mut items, mut without_time) = (Vec::new(), Vec::new());
+    for scene in scenes {
+        match item(&scene, &options.collection, folder) {
+            Ok(item) => {
+                items.push(Ok(item));
+                without_time.extend(scene.taken.is_none().then_some(scene.id));
+            }
+            Err(error) => skipped.extend(scene.assets.iter().map(|(_, r)| Skipped { path: r.path.display().to_string(), reason: error.to_string() })),
+        }
+    }
+    let written = write_index(stream::iter(items), out).await?;
+    Ok(Indexed { path: out.display().to_string(), items: written.items, bytes: written.bytes, skipped, without_time })
 }
 
 /// Every file in the folders and below that a format recognises, sorted; each once.
@@ -104,12 +115,24 @@ async fn raster(path: &Path, environment: &Environment) -> Result<Raster> {
         for name in [variable.clone(), format!("{variable}.1")] {
             let asset = Asset { variable: Some(name), ..Asset::bare(&href) };
             match format.open_asset(bytes.clone(), &asset).await {
-                Ok(image) => return Ok(Raster::new(path, format.media_type(), image.as_ref())?.with_variables()),
+                Ok(image) => {
+                    let taken = taken(format.as_ref(), bytes).await;
+                    return Ok(Raster::new(path, format.media_type(), image.as_ref())?.with_variables(taken));
+                }
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
     }
     Err(refused.map_or_else(|| Error::refused("it has no variable", "leave it out"), Error::from))
+}
+
+/// When a file says that it was taken. One that cannot be read there may still have a time in its name.
+async fn taken(format: &dyn Format, bytes: ByteSource) -> Option<Taken> {
+    let name = Arc::clone(&bytes.name);
+    format.taken(bytes).await.unwrap_or_else(|error| {
+        tracing::warn!("the time in `{name}` cannot be read: {error}");
+        None
+    })
 }
 
 /// Files that belong together. Where their names say so and their footprints do not, each is a scene.
@@ -129,8 +152,10 @@ fn scenes(rasters: Vec<Raster>, options: &FolderOptions) -> Result<Vec<Scene>> {
         let together = assets.windows(2).all(|w| w[0].1.same_footprint(&w[1].1));
         let parts = if together { vec![(id, assets)] } else { assets.into_iter().map(|a| (stem(&a.1.path), vec![a])).collect() };
         for (id, assets) in parts {
-            let time = name::time(&id).or_else(|| folder.ancestors().filter_map(Path::file_name).find_map(|n| name::time(&n.to_string_lossy())));
-            scenes.push(Scene { id, folder: folder.clone(), time: time.or(options.time), assets });
+            let named = || name::time(&id).or_else(|| folder.ancestors().filter_map(Path::file_name).find_map(|n| name::time(&n.to_string_lossy())));
+            let taken = assets.iter().find_map(|(_, raster)| raster.taken);
+            let taken = taken.or_else(|| named().or(options.time).map(Taken::once));
+            scenes.push(Scene { id, folder: folder.clone(), taken, assets });
         }
     }
     unique(&mut scenes)?;

@@ -5,7 +5,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use cube_backend::{Image, Label};
+use cube_backend::{Image, Label, Taken};
 use cube_catalog_stac::Item;
 use cube_core::{Crs, DType, Extent, GeoBox, Number, Roi, Shapes, TimeValue};
 use serde_json::{Map, Value, json};
@@ -21,6 +21,8 @@ pub(super) struct Raster {
     bands: Vec<Band>,
     bytes: u64,
     modified: Option<TimeValue>,
+    /// When it was taken, where the file says so.
+    pub(super) taken: Option<Taken>,
 }
 
 struct Band {
@@ -34,7 +36,7 @@ struct Band {
 pub(super) struct Scene {
     pub(super) id: String,
     pub(super) folder: PathBuf,
-    pub(super) time: Option<TimeValue>,
+    pub(super) taken: Option<Taken>,
     /// By the name of the asset.
     pub(super) assets: Vec<(String, Raster)>,
 }
@@ -46,12 +48,12 @@ impl Raster {
         let band = |b| Band { dtype: image.dtype(b), nodata: image.nodata(b), scaling: image.scaling(b), label: image.label(b) };
         let since = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         let modified = since.and_then(|d| i64::try_from(d.as_micros()).ok()).map(TimeValue);
-        Ok(Self { path: path.to_owned(), media_type, grid, bands: (0..image.bands()).map(band).collect(), bytes: meta.len(), modified })
+        Ok(Self { path: path.to_owned(), media_type, grid, bands: (0..image.bands()).map(band).collect(), bytes: meta.len(), modified, taken: None })
     }
 
-    /// The same as a file of variables.
-    pub(super) fn with_variables(self) -> Self {
-        Self { bands: Vec::new(), ..self }
+    /// The same as a file of variables, and when it was taken.
+    pub(super) fn with_variables(self, taken: Option<Taken>) -> Self {
+        Self { bands: Vec::new(), taken, ..self }
     }
 
     /// Whether its arrays are variables.
@@ -142,15 +144,15 @@ impl Band {
 pub(super) fn item(scene: &Scene, collection: &str, folder: &Path) -> Result<Item> {
     let shapes = footprint(&scene.assets[0].1.grid)?;
     let mut properties = Map::new();
-    match scene.time {
-        Some(time) => {
-            properties.insert("datetime".into(), rfc3339(time).into());
-        }
-        None => {
-            properties.insert("datetime".into(), Value::Null);
-            properties.insert("start_datetime".into(), "0001-01-01T00:00:00Z".into());
-            properties.insert("end_datetime".into(), "9999-12-31T23:59:59Z".into());
-        }
+    properties.insert("datetime".into(), scene.taken.and_then(|taken| taken.at).map(rfc3339).into());
+    let ends = match scene.taken {
+        Some(taken) if taken.at.is_some() && taken.first == taken.last => None,
+        Some(taken) => Some((rfc3339(taken.first), rfc3339(taken.last))),
+        None => Some(("0001-01-01T00:00:00Z".into(), "9999-12-31T23:59:59Z".into())),
+    };
+    if let Some((first, last)) = ends {
+        properties.insert("start_datetime".into(), first.into());
+        properties.insert("end_datetime".into(), last.into());
     }
     if let Some(updated) = scene.assets.iter().filter_map(|(_, r)| r.modified).max() {
         properties.insert("updated".into(), rfc3339(updated).into());
@@ -180,7 +182,15 @@ fn footprint(grid: &GeoBox) -> Result<Shapes> {
     let lonlat = Crs::wgs84();
     let crs = cube_warp::proj::canonical(grid.crs())?;
     let (to, from) = (cube_warp::proj::transform(&crs, &lonlat)?, cube_warp::proj::transform(&lonlat, &crs)?);
-    let outline = Roi { crs, ..Roi::from_geobox(grid)? };
+    let area = grid.extent();
+    let beyond_poles = *grid.crs() == lonlat && (area.south < -90.0 || area.north > 90.0) && grid.affine().b == 0.0 && grid.affine().d == 0.0;
+    let outline = if beyond_poles {
+        // Pixels whose centres are the poles reach beyond them.
+        Roi::from_extent(Extent::new(area.west, area.south.max(-90.0), area.east, area.north.min(90.0)), lonlat.clone())?
+    } else {
+        Roi::from_geobox(grid)?
+    };
+    let outline = Roi { crs, ..outline };
     Ok(outline.to_lonlat(to.as_ref(), from.as_ref())?)
 }
 

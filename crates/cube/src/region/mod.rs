@@ -41,9 +41,7 @@ async fn read(text: &str, crs: Option<Crs>, environment: &Environment) -> Result
     if RASTER.contains(&extension.as_str()) {
         return Err(Error::refused(format!("`{text}` is a raster, not a geometry"), format!("write `@{text}` for the region that its grid covers")));
     }
-    if !path.exists() {
-        return Err(Error::unreadable(path, std::io::ErrorKind::NotFound.into()));
-    }
+    std::fs::metadata(path).map_err(|e| Error::unreadable(path, e))?;
     match extension.as_str() {
         "wkt" => Roi::from_wkt(&read_text(path)?, crs).map_err(|e| Error::option("--roi", e)),
         known if GEOJSON.contains(&known) => of_geojson(path, crs),
@@ -77,15 +75,23 @@ fn wkt_of(text: &str) -> Result<Option<String>> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| Error::unreadable(path, e))
+    std::fs::read_to_string(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => broken(format!("`{}` cannot be read", path.display()), e),
+        _ => Error::unreadable(path, e),
+    })
 }
 
 fn of_geojson(path: &Path, crs: Option<Crs>) -> Result<Roi> {
     let text = read_text(path)?;
     Roi::from_geojson_text(&text, crs).map_err(|e| match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Error::option("--roi", e),
-        Err(e) => Error::failed(format!("`{}` is not valid JSON", path.display()), e),
+        Err(e) => broken(format!("`{}` is not valid JSON", path.display()), e),
     })
+}
+
+/// A file that was named and holds no region that can be read: what was typed is wrong.
+fn broken(what: String, why: impl std::fmt::Display) -> Error {
+    Error::refused(format!("{what}: {why}"), "see whether other programs open the file, such as QGIS or `ogrinfo`")
 }
 
 #[cfg(feature = "gdal")]

@@ -13,6 +13,7 @@ use gdal::{
 };
 use geojson::GeometryValue;
 
+use super::broken;
 use crate::{Error, Result};
 
 /// What of an archive is read.
@@ -57,7 +58,7 @@ fn open_one(path: &Path, shown: &Path) -> Result<Dataset> {
         return Err(Error::refused(format!("`{}` has no .shx beside it", path.display()), "put all files of the shapefile into one folder"));
     }
     let options = DatasetOptions { open_flags: GdalOpenFlags::GDAL_OF_VECTOR | GdalOpenFlags::GDAL_OF_READONLY, ..DatasetOptions::default() };
-    Dataset::open_ex(path, options).map_err(|e| Error::failed(format!("`{}` cannot be read as a vector file", shown.display()), e))
+    Dataset::open_ex(path, options).map_err(|e| broken(format!("`{}` cannot be read as a vector file", shown.display()), e))
 }
 
 /// The vector files in an archive, in order of their names, as GDAL addresses them.
@@ -66,7 +67,7 @@ fn members(path: &Path) -> Result<Vec<PathBuf>> {
     let mut archive = OsString::from("/vsizip/");
     archive.push(&absolute);
     let archive = PathBuf::from(archive);
-    let failed = |e: gdal::errors::GdalError| Error::failed(format!("`{}` cannot be read as an archive", path.display()), e);
+    let failed = |e: gdal::errors::GdalError| broken(format!("`{}` cannot be read as an archive", path.display()), e);
     // macOS puts files of its own beside each, named `._…`.
     let is_own = |p: &PathBuf| p.file_name().and_then(|n| n.to_str()).is_some_and(|n| !n.starts_with("._"));
     let is_vector = |p: &PathBuf| p.extension().and_then(|e| e.to_str()).is_some_and(|e| MEMBERS.contains(&e.to_ascii_lowercase().as_str()));
@@ -129,13 +130,13 @@ fn reverse_rings(value: &mut GeometryValue) {
 
 /// A CRS by its code where it has one, else by its WKT.
 fn name(srs: &SpatialRef) -> Result<Crs> {
-    let text = srs.to_wkt().map_err(|e| Error::failed("the CRS of the file cannot be read", e))?;
+    let text = srs.to_wkt().map_err(|e| broken("the CRS of the file cannot be read".to_owned(), e))?;
     Ok(cube_warp::proj::canonical(&Crs::parse(&text)?)?)
 }
 
 /// OGR keeps x before y inside files, whatever the axes of a CRS are called. Heights are kept, so that the repair can tell of them.
 fn to_geojson(geometry: &Geometry, path: &Path) -> Result<geojson::Geometry> {
-    let failed = |e: Box<dyn std::error::Error + Send + Sync>| Error::failed(format!("a geometry of `{}` cannot be understood", path.display()), e);
+    let failed = |e: Box<dyn std::error::Error + Send + Sync>| broken(format!("a geometry of `{}` cannot be understood", path.display()), e);
     // Curves have no GeoJSON; a buffer of no width makes them straight, 30 pieces to a quarter of a circle.
     let text = geometry.json().or_else(|_| geometry.buffer(0.0, 30)?.json()).map_err(|e| failed(e.into()))?;
     serde_json::from_str(&text).map_err(|e| failed(e.into()))

@@ -4,7 +4,11 @@ use cube_metadata::AssetFilter;
 use cube_query::{Change, Converted, GranuleQuery, Query, Service, StacItemQuery};
 use serde_json::{Value, json};
 
-use super::{SearchRegion, times};
+use super::{
+    SearchRegion,
+    places::{Places, put_apart},
+    times,
+};
 use crate::{Environment, Error, Result};
 
 /// A question to a catalogue, in the words of no service.
@@ -28,19 +32,10 @@ impl Asked {
     /// # Errors
     /// Everything that is wrong with it, at once; a filter that is not CQL2; a query for collections.
     pub fn for_cmr(&self) -> Result<Converted<GranuleQuery>> {
-        let mut changes = Vec::new();
-        let base = match &self.base {
-            None => GranuleQuery::new(),
-            Some(Query::Granules(query)) => query.clone(),
-            Some(Query::Items(query)) => keep(GranuleQuery::from_stac(&self.not_replaced(query)?), &mut changes),
-            Some(Query::Collections(_)) => return Err(of_collections()),
-        };
-        let mut query = join(base, &self.query);
-        if let Some(filter) = &self.filter {
-            query = keep(query.and_filter(&cube_catalog_stac::cql2_json(filter)?)?, &mut changes);
-        }
+        let Converted { value: mut query, mut changes } = self.without_region()?;
         if let Some(region) = &self.region {
             let told = region.told(Service::Cmr)?;
+            changes.extend(put_apart(&mut query, &told).map(|(_, change)| change));
             query = told.ask(query);
             changes.splice(0..0, told.changes);
         }
@@ -53,20 +48,49 @@ impl Asked {
         Ok(Converted { value: times::for_cmr(query, &mut changes), changes })
     }
 
+    /// Everything but the region, in CMR's words.
+    fn without_region(&self) -> Result<Converted<GranuleQuery>> {
+        let mut changes = Vec::new();
+        let base = match &self.base {
+            None => GranuleQuery::new(),
+            Some(Query::Granules(query)) => query.clone(),
+            Some(Query::Items(query)) => keep(GranuleQuery::from_stac(&with_json(self.not_replaced(query)?)?), &mut changes),
+            Some(Query::Collections(_)) => return Err(of_collections()),
+        };
+        let mut query = join(base, &self.query);
+        if let Some(filter) = &self.filter {
+            query = keep(query.and_filter(&cube_catalog_stac::cql2_json(filter)?)?, &mut changes);
+        }
+        Ok(Converted { value: query, changes })
+    }
+
+    /// The shapes that the question has beside its region. Of filters CMR is told those that it has words for; STAC takes them as they are.
+    pub(super) fn places(&self, service: Service) -> Result<Option<Places>> {
+        let mut asked = self.clone();
+        if service != Service::Cmr {
+            asked.filter = None;
+            if let Some(Query::Items(base)) = &mut asked.base {
+                base.filter = None;
+            }
+        }
+        Places::of(&asked.without_region()?.value)
+    }
+
     /// The question in the words of a STAC service, and what became of parts that it has no words for.
     ///
     /// # Errors
     /// Everything that is wrong with it, at once; a filter that is not CQL2; a query for collections.
     pub fn for_stac(&self, service: Service) -> Result<Converted<StacItemQuery>> {
         let told = self.region.as_ref().map(|region| region.told(service)).transpose()?;
-        let region = |query: GranuleQuery| match &told {
-            Some(told) => told.ask(query),
-            None => query,
-        };
+        let mut query = if matches!(self.base, Some(Query::Items(_))) { self.query.clone() } else { self.by_name() };
+        let apart = told.as_ref().and_then(|told| put_apart(&mut query, told));
+        if let Some(told) = &told {
+            query = told.ask(query);
+        }
         let mut out = match &self.base {
-            None | Some(Query::Granules(_)) => region(self.by_name()).to_stac_for(service)?,
+            None | Some(Query::Granules(_)) => query.to_stac_for(service)?,
             Some(Query::Items(base)) => {
-                let mut added = region(self.query.clone()).to_stac_for(service)?;
+                let mut added = query.to_stac_for(service)?;
                 let base = self.not_replaced(base)?.to_stac_for(service)?;
                 added.value = over(base.value, &added.value)?;
                 added.changes.splice(0..0, base.changes);
@@ -74,8 +98,15 @@ impl Asked {
             }
             Some(Query::Collections(_)) => return Err(of_collections()),
         };
-        if let Some(filter) = &self.filter {
-            let all: Vec<Value> = out.value.filter.take().map(|f| f.0).into_iter().chain([filter.clone()]).collect();
+        let mut filters: Vec<Value> = Vec::new();
+        match apart {
+            Some((query, _)) if service.has_filter() && query.circle.is_empty() => filters.extend(query.places().into_iter().map(meets)),
+            Some((_, change)) => out.changes.push(change),
+            None => {}
+        }
+        filters.extend(self.filter.clone());
+        if !filters.is_empty() {
+            let all: Vec<Value> = out.value.filter.take().map(|f| f.0).into_iter().chain(filters).collect();
             let mut with_filter = StacItemQuery { filter: joined(&all)?.map(Into::into), ..out.value }.to_stac_for(service)?;
             with_filter.changes.retain(|c| c.field == "filter" || c.field == "query");
             with_filter.changes.splice(0..0, out.changes);
@@ -134,6 +165,20 @@ impl Asked {
     }
 }
 
+/// The condition that items meet a geometry.
+fn meets(geometry: Value) -> Value {
+    json!({"op": "s_intersects", "args": [{"property": "geometry"}, geometry]})
+}
+
+/// The same search with its filter in CQL2 JSON, if it is a text.
+fn with_json(search: StacItemQuery) -> Result<StacItemQuery> {
+    let filter = match search.filter {
+        Some(filter) if filter.0.is_string() => Some(cube_catalog_stac::cql2_json(&filter.0)?.into()),
+        other => other,
+    };
+    Ok(StacItemQuery { filter, ..search })
+}
+
 /// All of some filters as one, in CQL2 JSON.
 fn joined(filters: &[Value]) -> Result<Option<Value>> {
     let mut all: Vec<Value> = filters.iter().map(cube_catalog_stac::cql2_json).collect::<cube_backend::Result<_>>()?;
@@ -177,8 +222,8 @@ fn over(base: StacItemQuery, more: &StacItemQuery) -> Result<StacItemQuery> {
 /// # Errors
 /// A file that cannot be read, is no object, or names a `type` that does not exist. What is wrong with its fields is found by `validate`.
 pub async fn read_query(name: &str, environment: &Environment) -> Result<Query> {
-    if !name.contains("://") && !std::path::Path::new(name).exists() {
-        return Err(Error::unreadable(name.as_ref(), std::io::ErrorKind::NotFound.into()));
+    if !name.contains("://") {
+        std::fs::metadata(name).map_err(|e| Error::unreadable(name.as_ref(), e))?;
     }
     let bytes = environment.access().read(name).await?;
     let text = String::from_utf8_lossy(&bytes);
@@ -230,6 +275,40 @@ mod tests {
             let alone = beside(base.clone(), GranuleQuery::new(), None).for_stac(Service::Stac).expect("a search").value;
             assert_eq!((alone.bbox, alone.intersects), (base.bbox, base.intersects));
         }
+    }
+
+    /// The parts of a region are alternatives to each other, and to every other polygon in the same search.
+    #[test]
+    fn a_shape_beside_a_region_of_several_parts_is_one_more_condition() {
+        let own = GranuleQuery::new().collections("A.v1").polygon([0, 40, 2, 40, 2, 50, 0, 50, 0, 40]);
+        let parts = "MULTIPOLYGON(((0 40,1 40,1 42,0 41,0 40)),((6 45,7 45,7 47,6 46,6 45)))";
+        let one_part = "POLYGON((0 40,1 40,1 42,0 41,0 40))";
+        for own in [own.clone(), own.option("polygon", "or", true)] {
+            let is_alternative = own.options.get("polygon", "or") == Some(true);
+            for (roi, told) in [(parts, 2), (one_part, 1)] {
+                let asked = Asked { base: Some(Query::Granules(own.clone())), ..beside(StacItemQuery::new(), GranuleQuery::new(), Some(roi)) };
+                let is_apart = told == 2 || is_alternative;
+                let cmr = asked.for_cmr().expect("a search");
+                assert_eq!(cmr.value.polygon.len(), if is_apart { told } else { 2 }, "{roi}");
+                assert_eq!(cmr.changes.iter().any(|c| c.field == "polygon" && c.effect == cube_query::Effect::Dropped), is_apart, "{roi}");
+                assert_eq!(cmr.value.options.get("polygon", "or"), (told == 2).then_some(true));
+                assert!(asked.places(Service::Cmr).expect("shapes").is_some());
+                let stac = asked.for_stac(Service::Stac).expect("a search");
+                let both = [stac.value.intersects.expect("a shape").0, stac.value.filter.expect("a filter").0];
+                assert!(both.iter().all(|shape| shape.to_string().matches("Polygon").count() == 1), "{both:?}");
+                assert_eq!(both[1]["op"], "s_intersects");
+                let bare = asked.for_stac(Service::StacQuery).expect("a search");
+                assert!(bare.changes.iter().any(|c| c.effect == cube_query::Effect::Dropped), "{:?}", bare.changes);
+            }
+        }
+    }
+
+    /// Cloud cover is a condition that CMR has words for, however it was written.
+    #[test]
+    fn filters_in_text_are_told_to_cmr_as_those_in_json() {
+        let cmr =
+            beside(StacItemQuery::new().collections("A.v1").filter("eo:cloud_cover <= 20"), GranuleQuery::new(), None).for_cmr().expect("a search");
+        assert_eq!((cmr.value.cloud_cover.and_then(|r| r.max), cmr.changes), (Some(20.0), vec![]));
     }
 
     /// A service without the extension `query` is asked for cloud cover by a filter, beside that of the file.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cube_catalog_cmr::{Cmr, CmrOptions, Granules, Record as CmrRecord};
-use cube_query::{Change, Effect, GranuleQuery, Service};
+use cube_query::{Change, CollectionId, Effect, GranuleQuery, Service};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Asked, Found, Matched, Record, SearchOptions, convert::AsStac, local::Local};
@@ -42,17 +42,45 @@ fn question(cmr: &Cmr, asked: &Asked) -> Result<(GranuleQuery, Local, Vec<Change
 /// CMR's own count, without asking for records; `None` where records must be filtered here.
 pub(super) async fn count(root: &str, asked: &Asked, options: &SearchOptions, environment: &Environment) -> Result<Option<(u64, Vec<Change>)>> {
     let cmr = client(root, options, environment)?;
-    let (query, local, changes) = question(&cmr, asked)?;
+    let (query, local, mut changes) = question(&cmr, asked)?;
     if !local.is_none() {
         return Ok(None);
     }
-    let results = cmr.granules(&GranuleQuery { limit: None, ..query })?;
-    // Several searches may find a record twice, and their sum counts it so.
-    if !results.is_exact().await? {
-        return Ok(None);
+    if may_find_twice(&query) {
+        changes.push(Change {
+            field: "collections".into(),
+            value: query.collections.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            effect: Effect::Widened,
+            reason: "a collection that has several of these names is counted once for each".into(),
+            hint: Some("name all collections by concept id".into()),
+        });
     }
-    let count = results.matched().await?;
+    let count = cmr.granules(&GranuleQuery { limit: None, ..query })?.matched().await?;
     Ok(Some((asked.limit().map_or(count, |limit| count.min(limit)), changes)))
+}
+
+/// Whether a query is several searches, of which two may find the same granule.
+fn may_find_twice(query: &GranuleQuery) -> bool {
+    // Collections that are looked for first end in one search.
+    if !query.collection_queries().is_empty() {
+        return false;
+    }
+    let parts = query.split_for_cmr();
+    let mut pairs = parts.iter().enumerate().flat_map(|(i, a)| parts[i + 1..].iter().map(move |b| (a, b)));
+    pairs.any(|(a, b)| a.collections.iter().any(|a| b.collections.iter().any(|b| may_be_one(a, b))))
+}
+
+/// Whether names in different parts of a query may mean one collection: its concept id and its short name, or its name with a version and without.
+fn may_be_one(a: &CollectionId, b: &CollectionId) -> bool {
+    use CollectionId::{Name, Versioned};
+    match (a, b) {
+        // Each part has a version of its own.
+        (Versioned { .. }, Versioned { .. }) => false,
+        (Name(a) | Versioned { short_name: a, .. }, Name(b) | Versioned { short_name: b, .. }) => {
+            a.eq_ignore_ascii_case(b) || [a, b].iter().any(|name| name.contains(['*', '?']))
+        }
+        _ => true,
+    }
 }
 
 pub(super) async fn search(root: &str, asked: &Asked, options: &SearchOptions, environment: &Environment) -> Result<Found> {
@@ -68,7 +96,9 @@ pub(super) async fn search(root: &str, asked: &Asked, options: &SearchOptions, e
     let read = move |record: CmrRecord<Granules>| Record::from_umm(record.bytes(), &as_stac);
     let records = stream::iter(first.map(Ok)).chain(records).map_ok(read).boxed();
     let is_filtered = !local.is_none();
-    Ok(Found { matched: Matched::Asked(Box::new(results)), is_filtered, records: local.apply(records), changes })
+    // A sum that may count a record twice is not how many there are.
+    let matched = if may_find_twice(&query) { Matched::Said(None) } else { Matched::Asked(Box::new(results)) };
+    Ok(Found { matched, is_filtered, records: local.apply(records), changes })
 }
 
 /// What the collections of a query are called in STAC, by concept id, where granules name theirs by title alone, as those of HLS do. It is asked once, of
@@ -81,4 +111,27 @@ async fn collection_ids(cmr: &Cmr, query: &GranuleQuery, first: Option<&CmrRecor
     let described = query.collection_concept_id.iter().chain(&query.short_name).cloned();
     let ids: BTreeSet<String> = named.chain(described).chain(first.collection_concept_id().map(str::to_owned)).collect();
     Ok(cmr.stac_ids(ids).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_may_mean_one_collection_are_known() {
+        for (names, may) in [
+            ("HLSS30.v2.0,ATL08", false),
+            ("HLSS30.v2.0,HLSS30.v1.5", false),
+            ("HLSS30.v2.0,HLSL30.v1.5,ATL08", false),
+            ("ATL08,ATL03", false),
+            ("C1-P,C2-P", false),
+            ("C1-P,ATL08", true),
+            ("ATL08.v006,atl08", true),
+            ("ATL08.v006,ATL*", true),
+        ] {
+            let query = GranuleQuery::new().collections(names.split(',').collect::<Vec<_>>());
+            assert_eq!((may_find_twice(&query), query.validate_for(Service::Cmr)), (may, vec![]), "{names}");
+            assert!(!may_find_twice(&query.doi("10.5067/X")), "{names}");
+        }
+    }
 }

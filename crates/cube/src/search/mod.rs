@@ -19,12 +19,14 @@ mod convert;
 mod granule_facts;
 mod local;
 mod output;
+mod places;
 mod record;
 mod region;
 mod service;
 mod stac;
 mod stac_collections;
 mod times;
+mod validate;
 
 pub use cube_metadata::{AssetFields, AssetFilter, StacVersion};
 
@@ -37,3 +39,4 @@ pub use output::{OutputFormat, WriteOptions, Wrote, write, write_file, write_par
 pub use record::{Facts, FileFacts, Record, RecordStream};
 pub use region::SearchRegion;
 pub use service::{CMR, CMR_UAT, Found, Matched, SearchOptions, SearchService, count, search};
+pub use validate::validate;

@@ -23,17 +23,19 @@ pub struct Record {
     item: OnceLock<Map<String, Value>>,
     /// Where its data files are read, once that is decided.
     addresses: Option<Vec<String>>,
+    /// Whether its files were chosen by their names or kinds; absent where they were not filtered.
+    chosen: Option<bool>,
 }
 
 impl Record {
     /// From an item of a STAC service.
     pub fn from_item(item: Item) -> Self {
-        Self { umm: None, item: OnceLock::from(item.into_json()), addresses: None }
+        Self { umm: None, item: OnceLock::from(item.into_json()), addresses: None, chosen: None }
     }
 
     /// From a granule of CMR: JSON with `meta` and `umm`. It becomes a STAC item when one is asked for.
     pub fn from_umm(json: Bytes, as_stac: &Arc<AsStac>) -> Self {
-        Self { umm: Some((json, Arc::clone(as_stac))), item: OnceLock::new(), addresses: None }
+        Self { umm: Some((json, Arc::clone(as_stac))), item: OnceLock::new(), addresses: None, chosen: None }
     }
 
     /// As a STAC item.
@@ -87,13 +89,26 @@ impl Record {
         Ok(assets.into_iter().flatten().filter_map(|(key, asset)| Asset::from_stac(key, asset.as_object()?)).collect())
     }
 
-    /// Leaves out all assets but these.
-    pub(super) fn keep_assets(&mut self, keys: &[&str]) -> Result<()> {
+    /// Leaves out all assets but these, which were perhaps chosen by their names or kinds.
+    pub(super) fn keep_assets(&mut self, keys: &[&str], are_named: bool) -> Result<()> {
         self.item()?;
+        self.chosen = Some(are_named);
         if let Some(Value::Object(assets)) = self.item.get_mut().and_then(|item| item.get_mut("assets")) {
             assets.retain(|key, _| keys.contains(&key.as_str()));
         }
         Ok(())
+    }
+
+    /// The files whose addresses are wanted: those that were chosen by name or kind, else those with data. Of files that were filtered and have no data all,
+    /// as that is what was asked for.
+    ///
+    /// # Errors
+    /// As [`Record::item`].
+    pub(super) fn wanted_files(&self) -> Result<Vec<FileFacts>> {
+        let mut files = self.facts()?.files;
+        let all = self.chosen.is_some_and(|are_named| are_named || !files.iter().any(FileFacts::is_data));
+        files.retain(|file| all || file.is_data());
+        Ok(files)
     }
 
     /// Where its data files are read, once that is decided.

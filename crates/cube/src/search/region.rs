@@ -8,7 +8,7 @@ use cube_query::{BoundingBox, Change, DEFAULT_POLYGON_POINTS, Effect, GranuleQue
 use geo_types::Polygon;
 use serde_json::Value;
 
-use crate::{Environment, Result, read_region};
+use crate::{Environment, Error, Result, read_region};
 
 /// Share of area that is added without being told.
 const NO_NEWS: f64 = 0.02;
@@ -53,6 +53,16 @@ impl SearchRegion {
         Ok(Self { region: Arc::new(repaired.region), repairs: repaired.steps, max_points })
     }
 
+    /// Of a geometry in longitude and latitude, as GeoJSON.
+    ///
+    /// # Errors
+    /// What is no geometry, or has no place.
+    pub(super) fn of_geojson(geometry: Value) -> Result<Self> {
+        let geometry: geojson::Geometry = serde_json::from_value(geometry).map_err(|e| Error::failed("a shape of the query is not GeoJSON", e))?;
+        let repaired = Region::repair(&geometry)?;
+        Ok(Self { region: Arc::new(repaired.region), repairs: repaired.steps, max_points: None })
+    }
+
     /// As many points as are customary.
     pub const POINTS: usize = DEFAULT_POLYGON_POINTS;
 
@@ -68,15 +78,17 @@ impl SearchRegion {
         if !repairs.is_empty() {
             changes.push(note(points(self.region.points()), repairs.join("; ")));
         }
+        let has_holes = |region: &Region| region.shapes().areas.iter().any(|area| !area.interiors().is_empty());
+        let leaves_out_holes = |region: &Region| matches!(service, Service::Cmr | Service::CmrStac) && has_holes(region);
         let is_box = as_box(&self.region).is_some();
         let max_points = self.max_points.filter(|_| !is_box);
         let Some(max_points) = max_points else {
-            let is_larger = service == Service::Cmr && self.region.shapes().areas.iter().any(|a| !a.interiors().is_empty());
+            let is_larger = leaves_out_holes(&self.region);
             return Ok(Told { region: Arc::clone(&self.region), changes, is_larger });
         };
         let edges = if service == Service::Cmr { Edges::Geodesic } else { Edges::Planar };
         let simple = simplify_containing(&self.region, Limits { max_points, edges })?;
-        let is_larger = simple.region != *self.region;
+        let is_larger = simple.region != *self.region || leaves_out_holes(&simple.region);
         if !simple.steps.is_empty() {
             let steps: Vec<&str> = simple.steps.iter().map(|step| step.detail.as_str()).collect();
             let share = simple.added_area_share.map_or_else(String::new, |s| format!(", {:.2} % more area", 100.0 * s.max(0.0)));

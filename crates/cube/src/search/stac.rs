@@ -56,7 +56,10 @@ async fn of_api(catalog: &StacCatalog, service: Service, asked: &Asked, options:
             hint: None,
         });
     }
-    let (local, changes) = Local::new(asked, service, question.changes)?;
+    let own_order = "the service does not say that it sorts, and results come in its own order";
+    let unsorted = if catalog.sorts() == Some(false) { unsorted(&mut question.value, own_order) } else { None };
+    let (local, mut changes) = Local::new(asked, service, question.changes)?;
+    changes.extend(unsorted);
     let Value::Object(body) = question.value.body() else { return Err(Error::refused("the search is no object", "give conditions by name")) };
     let Some(mut pages) = catalog.answers(body) else { return of_files(catalog, asked) };
     let first = pages.try_next().await?;
@@ -74,12 +77,8 @@ pub(super) fn conditions(everything: &StacItemQuery) -> Option<ItemFilter> {
 
 /// Catalogues that are files: everything is filtered here.
 fn of_files(catalog: &StacCatalog, asked: &Asked) -> Result<Found> {
-    let Converted { value: search, mut changes } = asked.for_stac(Service::Stac)?;
-    if !search.sortby.is_empty() {
-        let fields: Vec<String> = search.sortby.iter().map(|k| k.field.clone()).collect();
-        let reason = "items of files come in the order of the files";
-        changes.push(Change { field: "sort".into(), value: fields.join(", "), effect: Effect::Dropped, reason: reason.into(), hint: None });
-    }
+    let Converted { value: mut search, changes } = asked.for_stac(Service::Stac)?;
+    let unsorted = unsorted(&mut search, "items of files come in the order of the files");
     let boxes = search.bbox.iter().flat_map(|b| {
         let b = b.bounds;
         let piece = |west, east| Extent::new(west, b.south, east, b.north);
@@ -87,8 +86,18 @@ fn of_files(catalog: &StacCatalog, asked: &Asked) -> Result<Found> {
     });
     let query = patch_query(&search, boxes.collect());
     let records = catalog.items(&query).map_ok(Record::from_item).map_err(Error::from).boxed();
-    let (local, changes) = Local::new(asked, Service::Stac, changes)?;
+    let (local, mut changes) = Local::new(asked, Service::Stac, changes)?;
+    changes.extend(unsorted);
     Ok(Found { matched: Matched::Said(None), is_filtered: !local.is_none(), records: local.apply(records), changes })
+}
+
+/// Takes what is to be sorted by out of a search; the word that is to be said of it. It is no condition, so that no result is filtered for it.
+fn unsorted(search: &mut StacItemQuery, reason: &str) -> Option<Change> {
+    let keys = std::mem::take(&mut search.sortby);
+    let value = keys.iter().map(|k| k.field.as_str()).collect::<Vec<_>>().join(", ");
+    let hint = "without `--limit` everything is found, and can be sorted afterwards";
+    let change = Change { field: "sort".into(), value, effect: Effect::Dropped, reason: reason.into(), hint: Some(hint.into()) };
+    (!keys.is_empty()).then_some(change)
 }
 
 /// A search as the catalogue's filters have it.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::GranuleQuery;
+use super::{GranuleQuery, to_stac::cmr_sort_field};
 use crate::{
     field::{Field, Misread},
     ids::CollectionId,
     options,
     problem::{Converted, Effect, Invalid, ProblemKind},
+    values::SortKey,
     wire::{CmrParameters, path},
 };
 
@@ -34,9 +35,11 @@ impl GranuleQuery {
     /// The query as parameters of CMR's granule search, and what CMR cannot be told.
     ///
     /// # Errors
-    /// Everything that [`GranuleQuery::validate_for`] finds wrong.
+    /// Everything that [`GranuleQuery::validate_for`] finds wrong; collections that are named in several ways, which are as many searches
+    /// ([`GranuleQuery::split_for_cmr`]).
     pub fn to_cmr(&self) -> Result<Converted<CmrParameters>, Invalid> {
         let mut problems = self.validate();
+        self.check_is_one_search(&mut problems);
         self.check_for_cmr(&mut problems);
         problems.retain(|p| p.kind == ProblemKind::Wrong);
         if !problems.is_empty() {
@@ -44,7 +47,8 @@ impl GranuleQuery {
         }
         let mut out = Converted::new(CmrParameters::default());
         send_collections(&self.collections, &mut out.value);
-        self.send_fields(&mut out.value);
+        let named = Self { sort: self.sort.iter().map(in_words_of_cmr).collect(), ..self.clone() };
+        named.send_fields(&mut out.value);
         options::send_page_size(self.page_size, self.limit, &mut out.value);
         for (i, pass) in self.passes.iter().enumerate() {
             out.value.push(format!("passes[{i}][pass]"), pass.pass.to_string());
@@ -69,7 +73,7 @@ impl GranuleQuery {
     }
 
     fn report_for_cmr(&self, out: &mut Converted<CmrParameters>) {
-        let first = "find the collections first, with `collection_queries`, and ask for granules by their concept ids";
+        let first = "find the collections first, and ask for granules by their concept ids";
         if !self.doi.is_empty() {
             out.note("doi", self.doi.join(", "), Effect::Dropped, "CMR finds collections by DOI, not granules");
             out.advise(first);
@@ -155,6 +159,11 @@ fn receive_one(out: &mut Converted<GranuleQuery>, name: &str, field: &str, value
         }
         None => out.note(name, options::shown(field, value), Effect::Dropped, options::reason_without_field(field)),
     }
+}
+
+/// STAC's words for what CMR sorts by as CMR's.
+fn in_words_of_cmr(key: &SortKey) -> SortKey {
+    SortKey { field: cmr_sort_field(&key.field).map_or_else(|| key.field.clone(), str::to_owned), descending: key.descending }
 }
 
 /// Tiles may come in one text or in several.

@@ -3,7 +3,7 @@
 use cube_core::{Period, TimeValue};
 use serde_json::Value;
 
-use super::{GranuleQuery, to_stac::SORT_FIELDS};
+use super::{GranuleQuery, to_stac::cmr_sort_field};
 use crate::{
     cql2,
     field::Item,
@@ -52,9 +52,8 @@ impl GranuleQuery {
             None => {}
         }
         for key in &search.sortby {
-            let name = key.field.trim_start_matches("properties.");
-            match SORT_FIELDS.iter().find(|(_, stac)| stac.trim_start_matches("properties.") == name) {
-                Some((cmr, _)) => out.value.sort.push(SortKey { field: (*cmr).to_owned(), descending: key.descending }),
+            match cmr_sort_field(&key.field) {
+                Some(cmr) => out.value.sort.push(SortKey { field: cmr.to_owned(), descending: key.descending }),
                 None => out.note("sortby", &key.field, Effect::Dropped, "CMR does not sort by it"),
             }
         }
@@ -135,7 +134,7 @@ fn receive_comparison(out: &mut Converted<GranuleQuery>, property: &str, operato
         }),
         ("updated" | "created", "lt" | "lte" | "gt" | "gte") => cql2::text(value).and_then(|t| TimeValue::read(&t.into()).ok()).and_then(|t| {
             let period = if operator.starts_with('g') {
-                Period { start: Some(TimeValue(t.0 + i64::from(strict))), end: None }
+                Period { start: Some(if strict { when::next_millisecond(t) } else { t }), end: None }
             } else {
                 Period { start: None, end: Some(TimeValue(t.0 + i64::from(!strict))) }
             };

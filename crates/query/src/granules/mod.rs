@@ -2,6 +2,7 @@
 
 mod cmr;
 mod from_stac;
+mod places;
 mod rules;
 mod to_stac;
 
@@ -156,14 +157,17 @@ impl GranuleQuery {
         self.with("intersects", geometry)
     }
 
-    /// The searches for collections that have to come first, where the query names collections in terms that CMR knows of collections alone
-    /// (`doi`, `cloud_hosted`): one for each way in which `collections` are named. What they find goes to [`GranuleQuery::in_collections`].
-    /// Empty when there are no such terms.
+    /// The searches for collections that have to come first: where the query names collections in terms that CMR knows of collections alone
+    /// (`doi`, `cloud_hosted`), or wants granules in one order that CMR would have to be asked for in several searches. One for each way in which
+    /// `collections` are named. What they find goes to [`GranuleQuery::in_collections`]. Empty when nothing has to come first.
     pub fn collection_queries(&self) -> Vec<CollectionQuery> {
-        if self.doi.is_empty() && self.cloud_hosted.is_none() {
+        let parts = self.split_for_cmr();
+        let are_collections = self.collections.iter().all(|id| !matches!(id, CollectionId::Granule(_)));
+        let is_one_order = parts.len() > 1 && !self.sort.is_empty() && are_collections;
+        if self.doi.is_empty() && self.cloud_hosted.is_none() && !is_one_order {
             return Vec::new();
         }
-        self.split_for_cmr().iter().map(Self::collection_query).collect()
+        parts.iter().map(Self::collection_query).collect()
     }
 
     fn collection_query(&self) -> CollectionQuery {

@@ -2,7 +2,7 @@
 
 use cube_core::Period;
 
-use super::GranuleQuery;
+use super::{GranuleQuery, to_stac::cmr_sort_field};
 use crate::{
     field::Wire,
     ids::{CollectionId, check_concept_ids, check_dois},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// By what CMR sorts granules.
-const SORT_KEYS: [&str; 25] = [
+pub(super) const SORT_KEYS: [&str; 25] = [
     "browsable",
     "browse_only",
     "campaign",
@@ -49,15 +49,18 @@ impl GranuleQuery {
         check_concept_ids("collection_concept_id", &self.collection_concept_id, &['C'], &mut problems);
         check_concept_ids("exclude_concept_id", &self.exclude_concept_id, &['G'], &mut problems);
         check_dois("doi", &self.doi, &mut problems);
+        let are_names = self.collections.iter().all(|c| matches!(c, CollectionId::Name(_)));
         let twice = [
             ("collection_concept_id", &self.collection_concept_id),
             ("short_name", &self.short_name),
-            ("version", &self.version),
             ("entry_id", &self.entry_id),
+            ("version", &self.version),
         ];
-        for (field, values) in twice.into_iter().filter(|(_, values)| !values.is_empty() && !self.collections.is_empty()) {
+        // Names without version are looked for in the versions given, as short names are.
+        let twice = &twice[..if are_names { 3 } else { 4 }];
+        for (field, values) in twice.iter().filter(|(_, values)| !values.is_empty() && !self.collections.is_empty()) {
             problems.push(Problem::wrong(
-                field,
+                *field,
                 values.join(", "),
                 "names collections, and so does `collections`",
                 "put all of them into `collections`",
@@ -76,9 +79,13 @@ impl GranuleQuery {
             ));
         }
         if let Some(r) = self.cloud_cover {
-            problems.extend(check_order("cloud_cover", &r));
+            let before = problems.len();
             for end in [r.min, r.max].into_iter().flatten().filter(|e| !(0.0..=100.0).contains(e)) {
                 problems.push(Problem::wrong("cloud_cover", end, "is not a percentage", "cloud cover lies between 0 and 100"));
+            }
+            // In which order they stand matters when they are percentages.
+            if problems.len() == before {
+                problems.extend(check_order("cloud_cover", &r));
             }
         }
         if let Some(r) = self.orbit_number {
@@ -103,31 +110,38 @@ impl GranuleQuery {
         problems
     }
 
-    /// Everything that is wrong with the query when it is sent to a service, and everything for which the service has no words.
+    /// Everything that is wrong with the query when it is sent to a service, and everything for which the service has no words. Collections may be
+    /// named in several ways, of which CMR takes one at a time: it is then asked as often ([`GranuleQuery::split_for_cmr`]).
     pub fn validate_for(&self, service: Service) -> Vec<Problem> {
         let mut problems = self.validate();
         if service == Service::Cmr {
             self.check_for_cmr(&mut problems);
         }
-        // What a conversion would report is what the service cannot express.
+        // What a conversion would report is what the service cannot express. It is the same for all parts.
         if problems.iter().all(|p| p.kind != ProblemKind::Wrong) {
-            let changes = if service == Service::Cmr { self.to_cmr().map(|c| c.changes) } else { self.to_stac_for(service).map(|c| c.changes) };
+            let changes = match service {
+                Service::Cmr => self.split_for_cmr().first().unwrap_or(self).to_cmr().map(|c| c.changes),
+                _ => self.to_stac_for(service).map(|c| c.changes),
+            };
             problems.extend(options::inexpressible(changes.unwrap_or_default()));
         }
         problems
     }
 
-    pub(super) fn check_for_cmr(&self, problems: &mut Vec<Problem>) {
-        let kinds = super::cmr::kinds(&self.collections);
-        if kinds > 1 {
+    /// That collections are named in one way, as one search of CMR has to.
+    pub(super) fn check_is_one_search(&self, problems: &mut Vec<Problem>) {
+        if super::cmr::kinds(&self.collections) > 1 {
             let value = self.collections.iter().map(CollectionId::to_string).collect::<Vec<_>>().join(", ");
             problems.push(Problem::wrong(
                 "collections",
                 value,
                 "are named in different ways, of which CMR would ask for all at once",
-                "name all by concept id, all by short name, or all with a version; or send one search for each (`split_for_cmr`)",
+                "name all by concept id, all by short name, or all with a version",
             ));
         }
+    }
+
+    pub(super) fn check_for_cmr(&self, problems: &mut Vec<Problem>) {
         let position = |field: &str, i: usize, n: usize| if n == 1 { field.to_owned() } else { format!("{field}[{i}]") };
         for (i, p) in self.polygon.iter().enumerate() {
             problems.extend(shape_rules::check_polygon_for_cmr(&position("polygon", i, self.polygon.len()), p));
@@ -149,7 +163,7 @@ impl GranuleQuery {
         if let Some(n) = self.page_size.filter(|n| *n > crate::CMR_PAGE_SIZE) {
             problems.push(Problem::wrong("page_size", n, "is more than CMR gives in a page", "give 2000 at most"));
         }
-        for key in self.sort.iter().filter(|k| !SORT_KEYS.contains(&k.field.as_str())) {
+        for key in self.sort.iter().filter(|k| cmr_sort_field(&k.field).is_none()) {
             problems.push(Problem::wrong("sort", &key.field, "is not what CMR sorts granules by", crate::names::advice(&key.field, &SORT_KEYS)));
         }
         options::check(&self.options, options::GRANULES, Self::WIRE, problems);

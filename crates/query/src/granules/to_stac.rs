@@ -3,7 +3,7 @@
 use cube_core::{Period, TimeValue};
 use serde_json::{Map, Value, json};
 
-use super::GranuleQuery;
+use super::{GranuleQuery, rules::SORT_KEYS};
 use crate::{
     cql2,
     field::{Item, Wire, json_number},
@@ -11,21 +11,29 @@ use crate::{
     items::StacItemQuery,
     options::is_pattern,
     problem::{Converted, Effect, Invalid, ProblemKind, Service, plain},
-    shape::pairs,
     values::{Range, SortKey},
     when,
 };
 
 /// What CMR sorts granules by, and the same in STAC.
-pub(super) const SORT_FIELDS: [(&str, &str); 7] = [
+const SORT_FIELDS: [(&str, &str); 9] = [
     ("start_date", "properties.datetime"),
     ("end_date", "properties.end_datetime"),
     ("cloud_cover", "properties.eo:cloud_cover"),
     ("revision_date", "properties.updated"),
     ("platform", "properties.platform"),
-    ("readable_granule_name", "id"),
     ("granule_ur", "id"),
+    ("readable_granule_name", "id"),
+    ("start_date", "properties.start_datetime"),
+    ("short_name", "collection"),
 ];
+
+/// CMR's name for what granules are sorted by, which may be given in STAC's words.
+pub(super) fn cmr_sort_field(field: &str) -> Option<&'static str> {
+    let bare = field.strip_prefix("properties.").unwrap_or(field);
+    let in_stac = || SORT_FIELDS.iter().find(|(_, stac)| stac.strip_prefix("properties.").unwrap_or(stac) == bare).map(|(cmr, _)| *cmr);
+    SORT_KEYS.into_iter().find(|key| *key == field).or_else(in_stac)
+}
 
 /// Fields that no STAC service has words for.
 const ONLY_CMR: [&str; 24] = [
@@ -96,9 +104,12 @@ struct Writer {
 
 impl Writer {
     fn collections(&mut self, q: &GranuleQuery) {
-        let mut ids: Vec<CollectionId> = q.collections.clone();
+        // A name without version has those that are given beside it, as a short name has.
+        let (named, mut ids): (Vec<CollectionId>, Vec<CollectionId>) =
+            q.collections.iter().cloned().partition(|id| !q.version.is_empty() && matches!(id, CollectionId::Name(_)));
         ids.extend(q.collection_concept_id.iter().chain(&q.concept_id).map(|id| CollectionId::parse(id)));
-        for short_name in &q.short_name {
+        let short_names: Vec<String> = named.iter().map(ToString::to_string).chain(q.short_name.iter().cloned()).collect();
+        for short_name in &short_names {
             if q.version.is_empty() {
                 ids.push(CollectionId::Name(short_name.clone()));
             }
@@ -107,7 +118,7 @@ impl Writer {
             }
         }
         ids.extend(q.entry_id.iter().map(|id| CollectionId::Name(id.clone())));
-        if q.short_name.is_empty() && !q.version.is_empty() {
+        if short_names.is_empty() && !q.version.is_empty() {
             self.drop("version", q.version.join(", "), "a version alone names no collection of a STAC service");
         }
         let patterns: Vec<Value> =
@@ -118,7 +129,8 @@ impl Writer {
             }
         } else {
             let exact = ids.iter().map(CollectionId::to_string).filter(|id| !is_pattern(id)).map(|id| cql2::like("collection", &id, false));
-            self.filter("short_name", &q.short_name.join(", "), patterns.iter().cloned().chain(exact).collect());
+            let value = ids.iter().map(CollectionId::to_string).collect::<Vec<_>>().join(", ");
+            self.filter("collections", &value, patterns.iter().cloned().chain(exact).collect());
         }
     }
 
@@ -231,46 +243,21 @@ impl Writer {
     }
 
     fn shapes(&mut self, q: &GranuleQuery) {
-        let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
-        let boxes = q
-            .bounding_box
-            .iter()
-            .map(|b| json!({"type": "MultiPolygon", "coordinates": b.rings().iter().map(|r| json!([pairs(r)])).collect::<Vec<_>>()}));
-        groups.push(("bounding_box", boxes.collect()));
-        groups.push(("polygon", q.polygon.iter().map(|p| json!({"type": "Polygon", "coordinates": p.rings()})).collect()));
-        groups.push(("line", q.line.iter().map(|l| json!({"type": "LineString", "coordinates": pairs(&l.0)})).collect()));
-        groups.push(("point", q.point.iter().map(|p| json!({"type": "Point", "coordinates": p.write()})).collect()));
-        let circles = q
-            .circle
-            .iter()
-            .map(|c| json!({"type": "MultiPolygon", "coordinates": c.bounds().rings().iter().map(|r| json!([pairs(r)])).collect::<Vec<_>>()}));
-        groups.push(("circle", circles.collect()));
         for circle in &q.circle {
             self.out.note("circle", circle.send().unwrap_or_default(), Effect::Widened, "STAC knows no circles, so the box around it is asked for");
             self.out.advise("filter what is found by distance");
         }
-        let only_box = groups.iter().all(|(name, g)| *name == "bounding_box" || g.is_empty());
-        let only_circle = groups.iter().all(|(name, g)| *name == "circle" || g.is_empty());
+        let holes: usize = q.polygon.iter().map(|p| p.holes.len()).sum();
+        if self.service == Service::CmrStac && holes > 0 {
+            self.out.note("polygon", format!("{holes} holes"), Effect::Widened, "CMR-STAC leaves out holes");
+        }
+        let other = !(q.polygon.is_empty() && q.line.is_empty() && q.point.is_empty());
         match (&q.bounding_box[..], &q.circle[..]) {
-            ([one], _) if only_box => return self.out.value.bbox = Some((*one).into()),
-            (_, [one]) if only_circle => return self.out.value.bbox = Some(one.bounds().into()),
+            ([one], []) if !other => return self.out.value.bbox = Some((*one).into()),
+            ([], [one]) if !other => return self.out.value.bbox = Some(one.bounds().into()),
             _ => {}
         }
-        let or = |name: &str| q.options.get(name, "or") == Some(true);
-        let all_or = or("spatial");
-        let mut needed: Vec<Value> = Vec::new();
-        let mut alternatives: Vec<Value> = Vec::new();
-        for (name, group) in groups {
-            if all_or {
-                alternatives.extend(group);
-            } else if or(name) {
-                needed.extend(union(group));
-            } else {
-                needed.extend(group);
-            }
-        }
-        needed.extend(union(alternatives));
-        let mut needed = needed.into_iter();
+        let mut needed = q.places().into_iter();
         if let Some(first) = needed.next() {
             self.out.value.intersects = Some(first.into());
         }
@@ -298,7 +285,9 @@ impl Writer {
         for key in keys {
             match SORT_FIELDS.iter().find(|(cmr, _)| *cmr == key.field) {
                 Some((_, stac)) => self.out.value.sortby.push(SortKey { field: (*stac).to_owned(), descending: key.descending }),
-                None => self.drop("sort", &key.field, "STAC has no such property in common"),
+                None if SORT_KEYS.contains(&key.field.as_str()) => self.drop("sort", &key.field, "STAC has no such property in common"),
+                // What is no name of CMR's is one of the service's.
+                None => self.out.value.sortby.push(key.clone()),
             }
         }
     }
@@ -343,26 +332,5 @@ impl Writer {
             self.out.note("page_size", 0, Effect::Rewritten, "STAC gives the number of matches with any page");
         }
         self.out
-    }
-}
-
-/// One geometry of all parts; polygons stay polygons.
-fn union(mut parts: Vec<Value>) -> Option<Value> {
-    if parts.len() < 2 {
-        return parts.pop();
-    }
-    let areas: Option<Vec<Value>> = parts.iter().map(areas).collect::<Option<Vec<_>>>().map(|all| all.concat());
-    Some(match areas {
-        Some(areas) => json!({"type": "MultiPolygon", "coordinates": areas}),
-        None => json!({"type": "GeometryCollection", "geometries": parts}),
-    })
-}
-
-fn areas(geometry: &Value) -> Option<Vec<Value>> {
-    let coordinates = geometry.get("coordinates")?;
-    match geometry.get("type")?.as_str()? {
-        "Polygon" => Some(vec![coordinates.clone()]),
-        "MultiPolygon" => coordinates.as_array().cloned(),
-        _ => None,
     }
 }

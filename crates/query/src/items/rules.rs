@@ -10,6 +10,10 @@ use crate::{
 
 const OPERATORS: [&str; 11] = ["eq", "neq", "lt", "lte", "gt", "gte", "startsWith", "endsWith", "contains", "in", "notIn"];
 const GEOMETRIES: [&str; 7] = ["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection"];
+const OPERATORS_HINT: &str = "operators are and, or, not, =, <>, <, <=, >, >=, like, in, between, isNull, and those that begin with s_, t_, a_";
+/// What looks like an operator of CQL2 and is none, with what is one.
+const NOT_OF_CQL2: [(&str, &str); 9] =
+    [("eq", "="), ("neq", "<>"), ("lt", "<"), ("lte", "<="), ("gt", ">"), ("gte", ">="), ("==", "="), ("&&", "and"), ("||", "or")];
 /// How deep a filter may nest; deeper ones are an attack on the stack.
 const DEPTH: usize = 64;
 
@@ -159,12 +163,22 @@ fn check_filter(filter: &Value, depth: usize, problems: &mut Vec<Problem>) {
         "between" => (args.len() != 3).then_some("three"),
         "=" | "<>" | "<" | "<=" | ">" | ">=" | "like" | "in" => (args.len() != 2).then_some("two"),
         name if name.starts_with("s_") || name.starts_with("t_") || name.starts_with("a_") => (args.len() != 2).then_some("two"),
-        // What else there is are functions of the service.
+        name if !is_function(name) => {
+            let known = NOT_OF_CQL2.iter().find(|(wrong, _)| *wrong == name).map(|(_, right)| format!("write `{right}`"));
+            return problems.push(Problem::wrong("filter", operator, "is not an operator of CQL2", known.unwrap_or_else(|| OPERATORS_HINT.into())));
+        }
         _ => None,
     };
     if let Some(count) = count {
         problems.push(Problem::wrong("filter", plain(filter), format!("has {} arguments, where `{operator}` takes {count}", args.len()), hint));
     }
+}
+
+/// Whether a name may be that of a function of the service.
+fn is_function(name: &str) -> bool {
+    let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.chars().all(|c| c.is_alphanumeric() || "_.:".contains(c));
+    // `!=` is understood by many.
+    name == "!=" || is_name && NOT_OF_CQL2.iter().all(|(wrong, _)| *wrong != name)
 }
 
 /// What CMR-STAC does not understand, or otherwise.

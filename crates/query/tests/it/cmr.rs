@@ -210,7 +210,6 @@ fn setters_name_what_they_cannot_read() {
 #[test]
 fn cmr_is_known() {
     for (query, field) in [
-        (GranuleQuery::new().collections(["C1-A", "ATL03"]), "collections"),
         (GranuleQuery::new().point([1, 2]), "collections"),
         (GranuleQuery::new().provider("P").bounding_box([1, 2, 3, 4]).option("bounding_box", "pattern", true), "options[bounding_box]"),
         (GranuleQuery::new().provider("P").polygon([0, 0, 1, 1, 1, 0, 0, 0]), "polygon"),
@@ -258,6 +257,9 @@ fn what_only_collections_have_is_found_first() {
 #[test]
 fn mixed_collections_become_several_searches() {
     let query = GranuleQuery::new().collections(["C1-A", "ATL03", "HLSL30.v2.0", "HLSS30.v2.0", "ATL06.v006", "C2-A"]).temporal("2024");
+    assert_eq!(query.validate_for(Service::Cmr), [], "it is asked in parts");
+    let alone = query.to_cmr().expect_err("more than one search").to_string();
+    assert!(alone.contains("different ways"), "{alone}");
     let searches = query.split_for_cmr();
     let sent: Vec<String> = searches.iter().map(|q| q.to_cmr().expect("valid").value.to_query_string()).collect();
     assert_eq!(sent.len(), 4, "{sent:?}");

@@ -5,6 +5,7 @@
 mod cmr;
 mod corpus;
 mod hostile;
+mod meaning;
 mod properties;
 mod stac;
 mod table;

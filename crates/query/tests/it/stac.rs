@@ -5,6 +5,35 @@ use serde_json::json;
 
 use crate::table::granule_parameters;
 
+/// What a service of STAC sorts by stands as it is written; CMR is told its own name for it, if it has one.
+#[test]
+fn sort_fields_are_those_of_either_language() {
+    for (given, stac, cmr) in [
+        ("-start_date", "-properties.datetime", Some("-start_date")),
+        ("-datetime", "-datetime", Some("-start_date")),
+        ("-properties.datetime", "-properties.datetime", Some("-start_date")),
+        ("start_datetime", "start_datetime", Some("start_date")),
+        ("eo:cloud_cover", "eo:cloud_cover", Some("cloud_cover")),
+        ("-properties.updated", "-properties.updated", Some("-revision_date")),
+        ("id", "id", Some("granule_ur")),
+        ("-collection", "-collection", Some("-short_name")),
+        ("platform", "properties.platform", Some("platform")),
+        ("-view:sun_azimuth", "-view:sun_azimuth", None),
+        ("created", "created", None),
+    ] {
+        let query = GranuleQuery::new().provider("P").sort(given);
+        let in_stac = GranuleQuery::new().sort(given).to_stac().expect("valid");
+        let keys: Vec<String> = in_stac.value.sortby.iter().map(|k| format!("{}{}", if k.descending { "-" } else { "" }, k.field)).collect();
+        assert_eq!((keys, in_stac.changes), (vec![stac.to_owned()], vec![]), "{given}");
+        let sent =
+            |query: &GranuleQuery| query.to_cmr().ok().map(|c| c.value.0.iter().find(|(name, _)| name == "sort_key[]").map(|(_, v)| v.clone()));
+        assert_eq!(sent(&query).flatten().as_deref(), cmr, "{given}");
+        assert_eq!(query.to_cmr().is_ok(), cmr.is_some(), "{given}");
+        let from_stac = GranuleQuery::from_stac(&StacItemQuery::new().sortby(given));
+        assert_eq!(from_stac.is_exact(), cmr.is_some() || given.contains("start_date"), "{given}: {:?}", from_stac.changes);
+    }
+}
+
 #[test]
 fn granules_in_the_words_of_stac() {
     let square = json!({"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]});

@@ -1,13 +1,12 @@
 //! Whether an array of a granule fits that of the first.
 
 use cube_core::Number;
-use cube_manifest::{AttributeValue, Codec, Element};
+use cube_manifest::{AttributeValue, Codec, Element, TimeUnits};
 
 use super::{
     Join, Options,
     merged::same,
     slot::{Content, Role, Slot, Template},
-    time::TimeUnits,
 };
 use crate::{attributes, element};
 

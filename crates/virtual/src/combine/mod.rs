@@ -11,7 +11,6 @@ mod merged;
 mod options;
 mod place;
 mod slot;
-pub(crate) mod time;
 
 use std::sync::Arc;
 

@@ -60,6 +60,7 @@ pub(crate) struct Api {
     limit: AtomicUsize,
     filters: bool,
     queries: bool,
+    sorts: bool,
 }
 
 impl Api {
@@ -80,6 +81,7 @@ impl Api {
             limit: AtomicUsize::new(limit.max(1)),
             filters: claims(&["filter", "cql2"]),
             queries: claims(&["#query", "item-search/query", "query:"]),
+            sorts: claims(&["item-search#sort", "item-search/sort", "/sort:"]),
             http,
             headers,
             root,
@@ -96,6 +98,11 @@ impl Api {
     /// Whether the server understands the `query` extension.
     pub(crate) fn queries(&self) -> bool {
         self.queries
+    }
+
+    /// Whether the server sorts.
+    pub(crate) fn sorts(&self) -> bool {
+        self.sorts
     }
 
     /// What the server answers to a body of `/search`.

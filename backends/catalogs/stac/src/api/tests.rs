@@ -350,3 +350,25 @@ async fn a_saved_search_is_followed_to_its_end() {
         StacCatalog::open("https://api.test/v1/search?collections=c", Arc::clone(&fake) as _, StacOptions::default()).await.expect("a search");
     assert_eq!(catalog.patches(&PatchQuery::default()).try_collect::<Vec<_>>().await.expect("items").len(), 3);
 }
+
+#[tokio::test]
+async fn an_api_says_whether_it_sorts() {
+    let of = |conforms: Value| async move {
+        let fake = Fake::new(move |_| {
+            let mut page = landing();
+            page["conformsTo"] = conforms.clone();
+            (200, page)
+        });
+        StacCatalog::open(ROOT, fake, StacOptions::default()).await.expect("an API").sorts()
+    };
+    for (conforms, sorts) in [
+        (landing()["conformsTo"].clone(), false),
+        (json!(["https://api.stacspec.org/v1.0.0/item-search#sort"]), true),
+        (json!(["https://api.stacspec.org/v1.0.0-rc.1/item-search#sort:item-search-sort"]), true),
+        (json!(["https://api.stacspec.org/v1.0.0/item-search", "https://api.stacspec.org/v1.0.0/ogcapi-features#sort"]), false),
+        // One that says nothing may do everything.
+        (json!([]), true),
+    ] {
+        assert_eq!(of(conforms.clone()).await, Some(sorts), "{conforms}");
+    }
+}

@@ -22,14 +22,14 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl Expr {
-    /// True, false, or neither when a property is missing.
-    pub(crate) fn evaluate(&self, item: &Item, facts: &Facts) -> Option<bool> {
+    /// True, false, or neither when a property is missing. `nowhere` is what an item that states no place is to any place.
+    pub(crate) fn evaluate(&self, item: &Item, facts: &Facts, nowhere: Option<bool>) -> Option<bool> {
         let value = |o| scalar(o, item, facts);
         match self {
             Self::Always(b) => Some(*b),
-            Self::And(all) => unless(false, all.iter().map(|e| e.evaluate(item, facts))),
-            Self::Or(all) => unless(true, all.iter().map(|e| e.evaluate(item, facts))),
-            Self::Not(e) => e.evaluate(item, facts).map(|b| !b),
+            Self::And(all) => unless(false, all.iter().map(|e| e.evaluate(item, facts, nowhere))),
+            Self::Or(all) => unless(true, all.iter().map(|e| e.evaluate(item, facts, nowhere))),
+            Self::Not(e) => e.evaluate(item, facts, nowhere).map(|b| !b),
             Self::Compare(c, a, b) => compare(*c, &value(a)?, &value(b)?),
             Self::In(a, list) => {
                 let a = value(a)?;
@@ -45,7 +45,8 @@ impl Expr {
                 value(a)?.text().map(|t| like(&t.chars().collect::<Vec<_>>(), &pattern.chars().collect::<Vec<_>>()))
             }
             Self::IsNull(a) => Some(value(a).is_none()),
-            Self::Intersects(a, b) => intersects(&value(a)?, &value(b)?),
+            Self::Intersects(a, b) if facts.outline.is_nowhere() && (is_place(a) || is_place(b)) => nowhere,
+            Self::Intersects(a, b) => intersects(&place(a, item, facts)?, &place(b, item, facts)?),
             Self::Temporal(r, a, b) => relate(*r, value(a)?.span()?, value(b)?.span()?),
         }
     }
@@ -167,6 +168,16 @@ fn scalar<'a>(o: &'a Operand, item: &'a Item, facts: &'a Facts) -> Option<Scalar
             other => Some(other),
         },
     }
+}
+
+/// Whether it is where an item lies.
+fn is_place(o: &Operand) -> bool {
+    matches!(o, Operand::Property(name) if name.strip_prefix("properties.").unwrap_or(name) == "geometry")
+}
+
+/// The same, where an item that states a box alone lies in that.
+fn place<'a>(o: &'a Operand, item: &'a Item, facts: &'a Facts) -> Option<Scalar<'a>> {
+    if is_place(o) { facts.outline.geometry().map(Scalar::Geometry) } else { scalar(o, item, facts) }
 }
 
 /// `decisive` when it occurs; else neither when one is neither; else the opposite.

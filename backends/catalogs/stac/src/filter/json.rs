@@ -148,14 +148,43 @@ pub(super) fn write(e: &Expr) -> Value {
         Expr::And(all) => op("and", all.iter().map(write).collect()),
         Expr::Or(all) => op("or", all.iter().map(write).collect()),
         Expr::Not(one) => op("not", vec![write(one)]),
+        Expr::Compare(c, a, Operand::Interval(start, end)) => write(&beside_a_span(*c, a, *start, *end)),
+        Expr::Compare(c, Operand::Interval(start, end), b) => write(&beside_a_span(c.turned(), b, *start, *end)),
         Expr::Compare(c, a, b) => op(c.name(), vec![value_of(a), value_of(b)]),
+        Expr::In(a, list) if list.iter().any(is_span) => {
+            write(&Expr::Or(list.iter().map(|one| Expr::Compare(Comparison::Equal, a.clone(), one.clone())).collect()))
+        }
         Expr::In(a, list) => op("in", vec![value_of(a), Value::Array(list.iter().map(value_of).collect())]),
+        Expr::Between(a, low, high) if is_span(low) || is_span(high) => {
+            let least = Expr::Compare(Comparison::GreaterEqual, a.clone(), low.clone());
+            write(&Expr::And(vec![least, Expr::Compare(Comparison::LessEqual, a.clone(), high.clone())]))
+        }
         Expr::Between(a, low, high) => op("between", vec![value_of(a), value_of(low), value_of(high)]),
         Expr::Like(a @ Operand::CaseInsensitive(_), p) => op("like", vec![value_of(a), json!({"op": "casei", "args": [p]})]),
         Expr::Like(a, p) => op("like", vec![value_of(a), json!(p)]),
         Expr::IsNull(a) => op("isNull", vec![value_of(a)]),
         Expr::Intersects(a, b) => op("s_intersects", vec![value_of(a), value_of(b)]),
         Expr::Temporal(r, a, b) => op(r.name(), vec![value_of(a), value_of(b)]),
+    }
+}
+
+fn is_span(o: &Operand) -> bool {
+    matches!(o, Operand::Interval(..))
+}
+
+/// A comparison with a day, in instants: in CQL2 intervals belong to the functions `t_…` alone.
+fn beside_a_span(c: Comparison, a: &Operand, start: Option<TimeValue>, end: Option<TimeValue>) -> Expr {
+    let compared = |c, at: Option<TimeValue>, open| at.map_or(Expr::Always(open), |at| Expr::Compare(c, a.clone(), Operand::Instant(at)));
+    let behind = end.map(|end| TimeValue(end.0.saturating_add(1)));
+    let (before, not_before) = (compared(Comparison::Less, start, false), compared(Comparison::GreaterEqual, start, true));
+    let (after, not_after) = (compared(Comparison::GreaterEqual, behind, false), compared(Comparison::Less, behind, true));
+    match c {
+        Comparison::Less => before,
+        Comparison::LessEqual => not_after,
+        Comparison::Greater => after,
+        Comparison::GreaterEqual => not_before,
+        Comparison::Equal => Expr::And(vec![not_before, not_after]),
+        Comparison::NotEqual => Expr::Or(vec![before, after]),
     }
 }
 

@@ -78,6 +78,17 @@ impl Comparison {
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, c)| *c == self).map_or("=", |(name, _)| name)
     }
+
+    /// The same with the sides exchanged.
+    fn turned(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessEqual => Self::GreaterEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterEqual => Self::LessEqual,
+            Self::Equal | Self::NotEqual => self,
+        }
+    }
 }
 
 impl Relation {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{parse, query, to_json};
+use super::{cql2_json, parse, query, to_json};
 use crate::{item::Item, location::Location, patch::Facts};
 
 fn item() -> (Item, Facts) {
@@ -25,8 +25,8 @@ fn text(filter: &str) -> Option<bool> {
     let (item, facts) = item();
     let e = parse(&json!(filter)).expect(filter);
     let again = parse(&to_json(&e)).expect(filter);
-    assert_eq!(again.evaluate(&item, &facts), e.evaluate(&item, &facts), "{filter} means the same as JSON");
-    e.evaluate(&item, &facts)
+    assert_eq!(again.evaluate(&item, &facts, None), e.evaluate(&item, &facts, None), "{filter} means the same as JSON");
+    e.evaluate(&item, &facts, None)
 }
 
 #[test]
@@ -77,6 +77,42 @@ fn text_filters_are_evaluated() {
     }
 }
 
+/// CQL2 (OGC 21-065r2) compares instants with instants; intervals belong to the functions `t_…`.
+#[test]
+fn a_comparison_with_a_day_is_written_in_instants() {
+    let (item, facts) = item();
+    let stamp = |day: &str| json!({"timestamp": format!("{day}T00:00:00Z")});
+    for (comparison, written) in [("<", ("<", "2022-01-30")), ("<=", ("<", "2022-01-31")), (">", (">=", "2022-01-31")), (">=", (">=", "2022-01-30"))]
+    {
+        let filter = cql2_json(&json!(format!("datetime {comparison} DATE('2022-01-30')"))).expect("a filter");
+        assert_eq!(filter, json!({"op": written.0, "args": [{"property": "datetime"}, stamp(written.1)]}));
+        let turned = match comparison.split_at(1) {
+            ("<", rest) => format!(">{rest}"),
+            (_, rest) => format!("<{rest}"),
+        };
+        assert_eq!(cql2_json(&json!(format!("DATE('2022-01-30') {turned} datetime"))).expect("a filter"), filter);
+    }
+    for day in ["2022-01-29", "2022-01-30", "2022-01-31"] {
+        let date = format!("DATE('{day}')");
+        for filter in [
+            format!("datetime = {date}"),
+            format!("datetime <> {date}"),
+            format!("datetime < {date}"),
+            format!("datetime <= {date}"),
+            format!("datetime > {date}"),
+            format!("datetime >= {date}"),
+            format!("datetime IN (TIMESTAMP('1999-01-01T00:00:00Z'), {date})"),
+            format!("datetime BETWEEN {date} AND DATE('2022-01-30')"),
+            format!("missing = {date}"),
+        ] {
+            let read = parse(&json!(filter)).expect("a filter");
+            let written = to_json(&read);
+            assert!(!written.to_string().contains("interval"), "{filter}: {written}");
+            assert_eq!(parse(&written).expect("a filter").evaluate(&item, &facts, None), read.evaluate(&item, &facts, None), "{filter}");
+        }
+    }
+}
+
 #[test]
 fn json_filters_are_evaluated() {
     let (item, facts) = item();
@@ -96,7 +132,7 @@ fn json_filters_are_evaluated() {
         (json!("{\"op\": \"=\", \"args\": [{\"property\": \"platform\"}, \"Sentinel-2A\"]}"), true),
     ] {
         let e = parse(&filter).expect("a filter");
-        assert_eq!(e.evaluate(&item, &facts), Some(expected), "{filter}");
+        assert_eq!(e.evaluate(&item, &facts, None), Some(expected), "{filter}");
     }
 }
 

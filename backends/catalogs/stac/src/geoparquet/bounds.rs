@@ -51,7 +51,7 @@ impl Bounds {
     /// Whether a row group can hold an answer.
     pub(super) fn may_hold(&self, group: &RowGroupMetaData, wanted: &Wanted) -> bool {
         let touches = |area: &Extent| self.sides.is_none_or(|sides| touches_group(group, sides, area));
-        (wanted.boxes.is_empty() || wanted.boxes.iter().any(touches))
+        (wanted.boxes.is_empty() || wanted.boxes.iter().any(touches) || self.may_be_placeless(group))
             && (wanted.periods.is_empty() || wanted.periods.iter().any(|p| self.meets_group(group, p)))
     }
 
@@ -76,9 +76,12 @@ impl Bounds {
 
     /// Whether there may be a row without any time: such rows are read, so that they can be told.
     fn may_be_timeless(&self, group: &RowGroupMetaData) -> bool {
-        let has_nulls =
-            |leaf: usize| group.column(leaf).statistics().is_none_or(|statistics| statistics.null_count_opt().is_none_or(|count| count > 0));
-        self.times.iter().flatten().all(|(leaf, _)| has_nulls(*leaf))
+        self.times.iter().flatten().all(|(leaf, _)| has_nulls(group, *leaf))
+    }
+
+    /// Whether there may be a row without a box: its place may be known otherwise, and if not, that is told.
+    fn may_be_placeless(&self, group: &RowGroupMetaData) -> bool {
+        self.sides.is_some_and(|sides| sides.iter().any(|leaf| has_nulls(group, *leaf)))
     }
 
     /// Which rows can be an answer; a row without box or time can.
@@ -102,9 +105,9 @@ impl Bounds {
                 return true;
             }
             let (w, s, e, n) = (w.value(row), s.value(row), e.value(row), n.value(row));
-            let beyond = [w, e].iter().any(|x| x.abs() > 180.0);
-            let across = |b: &Extent| if w > e || beyond { w <= b.east || b.west <= e || beyond } else { w <= b.east && b.west <= e };
-            boxes.iter().any(|b| s <= b.north && b.south <= n && across(b))
+            let (s, n) = (s.min(n), s.max(n));
+            let meets = |b: &Extent| if w > e { w <= b.east || b.west <= e } else { w <= b.east && b.west <= e };
+            boxes.iter().any(|b| s <= b.north && b.south <= n && (is_doubtful(w, e) || meets(b)))
         };
         let in_time = |row: usize| {
             let [at, start, end] = times.each_ref().map(|t| t.as_ref().and_then(|(c, unit)| rows::instant(c, *unit, row)));
@@ -121,13 +124,22 @@ impl Bounds {
     }
 }
 
+fn has_nulls(group: &RowGroupMetaData, leaf: usize) -> bool {
+    group.column(leaf).statistics().is_none_or(|statistics| statistics.null_count_opt().is_none_or(|count| count > 0))
+}
+
+/// Whether longitudes of a box say nothing: beyond ±180, and as libraries write them for a crossing of the antimeridian, least and greatest. The outline tells.
+fn is_doubtful(west: f64, east: f64) -> bool {
+    (west < -90.0 && east > 90.0) || [west, east].iter().any(|x| x.abs() > 180.0)
+}
+
 /// Whether the boxes of a row group leave room. Where some may cross the antimeridian (west and east more than half the world
 /// apart), longitude says nothing.
 fn touches_group(group: &RowGroupMetaData, [w, s, e, n]: [usize; 4], area: &Extent) -> bool {
     let range = |leaf| double_range(group, leaf).unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
     let (w, s, e, n) = (range(w), range(s), range(e), range(n));
-    let may_cross = w.1 - e.0 > 180.0 || w.0 < -180.0 || e.1 > 180.0;
-    s.0 <= area.north && area.south <= n.1 && (may_cross || (w.0 <= area.east && area.west <= e.1))
+    let may_cross = w.1 - e.0 > 180.0 || is_doubtful(w.0, e.1);
+    s.0.min(n.0) <= area.north && area.south <= s.1.max(n.1) && (may_cross || (w.0 <= area.east && area.west <= e.1))
 }
 
 fn double_range(group: &RowGroupMetaData, leaf: usize) -> Option<(f64, f64)> {

@@ -28,7 +28,7 @@ use parquet::{
     errors::ParquetError,
 };
 
-use crate::{found::Pages, location::Location, wanted::Wanted};
+use crate::{found::Pages, item::NO_COLLECTION, location::Location, wanted::Wanted};
 use bounds::Bounds;
 use store_reader::StoreReader;
 
@@ -109,12 +109,15 @@ impl Index {
     pub(crate) async fn collections(&self) -> Result<BTreeSet<String>> {
         let schema = self.metadata.parquet_schema();
         let leaf = schema.columns().iter().position(|c| c.path().parts() == ["collection"]);
-        let Some(leaf) = leaf else { return Ok(BTreeSet::from(["items".to_owned()])) };
+        let Some(leaf) = leaf else { return Ok(BTreeSet::from([NO_COLLECTION.to_owned()])) };
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(self.reader.clone(), self.metadata.clone()).with_batch_size(8 * BATCH);
         let mut batches = builder.with_projection(ProjectionMask::leaves(schema, [leaf])).build().map_err(|e| corrupt(&self.name, e))?;
         let mut names = BTreeSet::new();
         while let Some(batch) = batches.try_next().await.map_err(|e| corrupt(&self.name, e))? {
             texts(batch.column(0), &mut names);
+            if batch.column(0).null_count() > 0 {
+                names.insert(NO_COLLECTION.to_owned());
+            }
         }
         Ok(names)
     }

@@ -170,3 +170,138 @@ async fn odd_times_are_found_in_an_index_as_in_plain_items() {
         }
     }
 }
+
+/// Items as files hold them that cross the antimeridian, and wide ones; from an index every box finds what it finds in plain items.
+#[tokio::test]
+async fn the_antimeridian_is_one_in_an_index_and_in_plain_items() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = Location::parse("/items.json").expect("a path");
+    let item = |id: &str, ring: &[[f64; 2]], bbox: Value| {
+        json!({"type": "Feature", "stac_version": "1.1.0", "id": id, "collection": "c", "links": [], "assets": {}, "bbox": bbox,
+            "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"datetime": "2024-01-01T12:00:00Z"}})
+    };
+    let jumping = [[179.2, 60.0], [-179.3, 60.1], [-179.4, 61.0], [179.1, 60.9], [179.2, 60.0]];
+    let running = jumping.map(|[x, y]| [if x < 0.0 { x + 360.0 } else { x }, y]);
+    let wide = [[179.7, -14.5], [179.7, 71.3], [-179.1, 71.3], [-179.1, -14.5], [179.7, -14.5]];
+    let items = [
+        item("least and greatest", &jumping, json!([-179.4, 60.0, 179.2, 61.0])),
+        item("the whole turn", &jumping, json!([-180.0, 60.0, 180.0, 61.0])),
+        item("right", &jumping, json!([179.1, 60.0, -179.3, 61.0])),
+        item("none", &jumping, Value::Null),
+        item("one side", &jumping, json!([179.1, 60.0, 180.0, 61.0])),
+        item("running", &running, json!([179.1, 60.0, 180.7, 61.0])),
+        item("wide", &wide, json!([-179.1, -14.5, 179.7, 71.3])),
+        grid_item(0, 0, 1),
+        grid_item(-120, 60, 2),
+        grid_item(120, 60, 2),
+    ];
+    let (plain_file, index_file) = (dir.path().join("items.json"), dir.path().join("index.parquet"));
+    std::fs::write(&plain_file, json!({"type": "FeatureCollection", "features": items}).to_string()).expect("a file");
+    for row_group in [1, 3, 60] {
+        let mut spool = Spool::new(dir.path()).expect("a spool");
+        items.iter().for_each(|i| spool.add(&Item::new(i.clone(), &here, None).expect("an item")).expect("room"));
+        write_grouped(spool, &index_file, row_group).expect("an index");
+        let (plain, index) = (open(&plain_file).await, open(&index_file).await);
+        for (west, south, many) in
+            [(179.5, 60.3, 7), (-180.0, 60.3, 6), (-179.6, 60.3, 6), (178.5, 60.3, 1), (-100.0, 40.0, 1), (0.1, 0.1, 2), (-179.1, 0.0, 1)]
+        {
+            let query = PatchQuery { boxes: vec![Extent::new(west, south, west + 0.1, south + 0.2)], ..PatchQuery::default() };
+            let (a, b) = (sorted(&plain, &query).await, sorted(&index, &query).await);
+            let ids = |all: &[String]| all.iter().filter_map(|p| Some(serde_json::from_str::<Value>(p).ok()?["id"].clone())).collect::<Vec<_>>();
+            assert_eq!(ids(&a), ids(&b), "{west},{south} in groups of {row_group}");
+            assert_eq!(a.len(), many, "{west},{south}: {:?}", ids(&a));
+        }
+    }
+}
+
+/// Items that state no place are found by no region, and none that states no collection gets one.
+#[tokio::test]
+async fn what_items_do_not_state_is_not_made_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = Location::parse("/items.json").expect("a path");
+    let mut items: Vec<Value> = (0..6).map(|x| grid_item(x * 20, 0, 1)).collect();
+    for (i, item) in items.iter_mut().enumerate().filter(|(i, _)| i % 2 == 1) {
+        item["id"] = format!("nowhere_{i}").into();
+        item["geometry"] = Value::Null;
+        item.as_object_mut().expect("an object").retain(|name, _| name != "bbox" && name != "collection");
+    }
+    let (plain_file, index_file) = (dir.path().join("items.json"), dir.path().join("index.parquet"));
+    std::fs::write(&plain_file, json!({"type": "FeatureCollection", "features": items}).to_string()).expect("a file");
+    for row_group in [1, 2, 60] {
+        let mut spool = Spool::new(dir.path()).expect("a spool");
+        items.iter().for_each(|i| spool.add(&Item::new(i.clone(), &here, None).expect("an item")).expect("room"));
+        write_grouped(spool, &index_file, row_group).expect("an index");
+        for file in [&plain_file, &index_file] {
+            let catalog = open(file).await;
+            let near = Extent::new(40.2, 0.2, 40.4, 0.4);
+            let by_box = PatchQuery { boxes: vec![near], ..PatchQuery::default() };
+            let point = json!({"op": "s_intersects", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [40.3, 0.3]}]});
+            let by_point = PatchQuery { filter: Some(point), ..PatchQuery::default() };
+            for query in [by_box, by_point] {
+                let found: Vec<Item> = catalog.items(&query).try_collect().await.expect("items");
+                assert_eq!(found.iter().map(Item::id).collect::<Vec<_>>(), ["t_40_0_1"], "{} in groups of {row_group}", file.display());
+            }
+            // Those that are left out are read, so that they can be told.
+            let wanted =
+                Arc::new(crate::wanted::Wanted::new(&PatchQuery { boxes: vec![near], ..PatchQuery::default() }, &[], false).expect("a query"));
+            if file == &index_file {
+                let store = Arc::new(object_store::local::LocalFileSystem::new());
+                let path = object_store::path::Path::from_absolute_path(&index_file).expect("a path");
+                let index = Arc::new(super::Index::open(store, path, here.clone()).await.expect("an index"));
+                let read: Vec<Vec<Item>> = index.pages(wanted, true).try_collect().await.expect("items");
+                assert_eq!(read.iter().flatten().filter(|i| i.id().starts_with("nowhere")).count(), 3, "in groups of {row_group}");
+            }
+            let all: Vec<Item> = catalog.items(&PatchQuery::default()).try_collect().await.expect("items");
+            assert_eq!(all.len(), 6);
+            for item in all {
+                let is_stated = item.as_json().get("collection").is_some_and(|c| !c.is_null());
+                assert_eq!(is_stated, !item.id().starts_with("nowhere"), "{:?}", item.as_json().get("collection"));
+            }
+            catalog.check(&["items".into(), "odd".into()]).await.expect("both are there");
+            let of_none = PatchQuery { collections: vec!["items".into()], ..PatchQuery::default() };
+            assert_eq!(sorted(&catalog, &of_none).await.len(), 3, "they are found by the name that the engine gives them");
+        }
+    }
+}
+
+/// The outline in the CRS of the pixels is kept where all items have one; where not, that is told.
+#[tokio::test]
+async fn projected_outlines_are_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = Location::parse("/items.json").expect("a path");
+    let outline = |x: f64| json!({"type": "Polygon", "coordinates": [[[x, 0.0], [x + 1.5, 0.0], [x + 1.5, 9.0], [x, 0.0]]]});
+    let full = |lon: i32| {
+        let mut item = grid_item(lon, 0, 1);
+        item["properties"]["proj:geometry"] = outline(500_000.0 + f64::from(lon));
+        item["assets"]["a"]["proj:geometry"] = outline(300_000.0);
+        item
+    };
+    let (mut unreadable, mut of_property) = (full(0), full(20));
+    unreadable["properties"]["proj:geometry"] = "somewhere".into();
+    of_property["assets"]["a"] = json!({"href": "https://h/a.tif", "proj:geometry": null});
+    for (items, lost, kept) in [
+        (vec![full(0), full(20)], 0, [2, 2]),
+        (vec![full(0), grid_item(20, 0, 1)], 2, [0, 0]),
+        (vec![full(0), of_property], 1, [2, 0]),
+        (vec![unreadable], 1, [0, 1]),
+        (vec![grid_item(0, 0, 1)], 0, [0, 0]),
+    ] {
+        let file = dir.path().join("projected.parquet");
+        let mut spool = Spool::new(dir.path()).expect("a spool");
+        items.iter().for_each(|i| spool.add(&Item::new(i.clone(), &here, None).expect("an item")).expect("room"));
+        let losses = spool.losses();
+        assert!(losses.len() == lost && losses.iter().all(|l| l.contains("proj:geometry")), "{losses:?}");
+        write_grouped(spool, &file, 60).expect("an index");
+        let mut read: Vec<Item> = open(&file).await.items(&PatchQuery::default()).try_collect().await.expect("items");
+        read.sort_by_key(|i| i.id().to_owned());
+        for (n, pointer) in [(0, "/properties/proj:geometry"), (1, "/assets/a/proj:geometry")] {
+            let found: Vec<(Value, Option<&Value>)> = read
+                .iter()
+                .zip(&items)
+                .filter_map(|(after, before)| Some((Value::Object(after.as_json().clone()).pointer(pointer)?.clone(), before.pointer(pointer))))
+                .collect();
+            assert_eq!(found.len(), kept[n], "{pointer}");
+            assert!(found.iter().all(|(after, before)| Some(after) == *before), "{found:?}");
+        }
+    }
+}

@@ -19,10 +19,13 @@ use parquet::{
     basic::{Compression, ZstdLevel},
     file::{metadata::KeyValue, properties::WriterProperties},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
 
-use super::{hilbert, schema::Columns};
+use super::{
+    hilbert,
+    schema::{Columns, PROJECTED},
+};
 use crate::{collection_file::io_error, item::Item, outline::Outline, patch::Facts};
 
 /// Rows of a row group, as the specification proposes (5,000 to 10,000).
@@ -66,7 +69,10 @@ impl Spool {
             let (w, e) = if w > e { (-180.0, 180.0) } else { (w, e) };
             self.extent = Some(self.extent.map_or([w, s, e, n], |x| [x[0].min(w), x[1].min(s), x[2].max(e), x[3].max(n)]));
         }
-        let bytes = serde_json::to_vec(item).ok().and_then(|text| zstd::bulk::compress(&text, 1).ok());
+        // What states no place gets none: its grid is read again where it is read.
+        let places = item.bbox().is_some() || item.0.get("geometry").is_some_and(|g| !g.is_null());
+        let stored = (bbox.filter(|_| places), item);
+        let bytes = serde_json::to_vec(&stored).ok().and_then(|text| zstd::bulk::compress(&text, 1).ok());
         let bytes = bytes.ok_or_else(|| Error::new(Kind::Invalid, format!("item `{}` cannot be set down", item.patch_id())))?;
         let length = u32::try_from(bytes.len()).map_err(|_| Error::new(Kind::Invalid, format!("item `{}` is larger than 4 GiB", item.patch_id())))?;
         self.file.write_all(&bytes).map_err(spool_error)?;
@@ -97,6 +103,7 @@ pub(super) fn write_grouped(mut spool: Spool, path: &Path, row_group: usize) -> 
     spool.entries.sort_unstable();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut out = NamedTempFile::new_in(folder).map_err(|e| io_error(&name, e))?;
+    cube_backend::note_unfinished(out.path());
     let schema: SchemaRef = Arc::new(spool.columns.schema());
     let mut writer =
         ArrowWriter::try_new(BufWriter::new(out.as_file_mut()), Arc::clone(&schema), Some(properties(&spool, row_group))).map_err(failed)?;
@@ -122,9 +129,9 @@ fn batch(entries: &[Entry], source: &mut File, columns: &Columns, schema: &Schem
         let mut bytes = vec![0; entry.length as usize];
         source.seek(SeekFrom::Start(entry.offset)).and_then(|_| source.read_exact(&mut bytes)).map_err(spool_error)?;
         let text = zstd::stream::decode_all(bytes.as_slice()).map_err(spool_error)?;
-        let item: Item =
+        let (bbox, item): (Option<[f64; 4]>, Item) =
             serde_json::from_slice(&text).map_err(|e| Error::corrupt("the temporary file of the index changed while it was read").with_source(e))?;
-        rows.push(columns.row(&item));
+        rows.push(columns.row(&item, bbox));
     }
     decoder.serialize(&rows).map_err(column_error)?;
     let batch = decoder.flush().map_err(column_error)?.ok_or_else(|| Error::corrupt("a batch of the index has no rows"))?;
@@ -154,7 +161,12 @@ fn properties(spool: &Spool, row_group: usize) -> WriterProperties {
     if let (Some(extent), Value::Object(members)) = (spool.extent, &mut geometry) {
         members.insert("bbox".into(), json!(extent));
     }
-    let geo = json!({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}});
+    let mut geometries = Map::from_iter([("geometry".to_owned(), geometry)]);
+    if spool.columns.keeps_projected(None) {
+        // Each row has a CRS of its own.
+        geometries.insert(PROJECTED.to_owned(), json!({"encoding": "WKB", "geometry_types": [], "crs": null}));
+    }
+    let geo = json!({"version": "1.1.0", "primary_column": "geometry", "columns": geometries});
     let stac = json!({"version": "1.0.0"});
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))

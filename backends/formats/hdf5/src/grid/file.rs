@@ -1,15 +1,19 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use cube_backend::{ByteSource, Error, Kind, Result};
+use cube_backend::{ByteSource, Error, Kind, Result, Taken};
 use cube_manifest::{Granule, Origin, Variable};
 use object_store::ObjectStoreExt;
 
+use super::taken;
 use crate::dmrpp;
 
-/// The variables of a file by full path, without the slash before it: `lat`, `science/sst`.
+/// What is kept of the header of a file.
 #[derive(Debug)]
 pub(super) struct File {
+    /// By full path, without the slash before it: `lat`, `science/sst`.
     variables: BTreeMap<String, Arc<Variable>>,
+    /// When it was taken, as its attributes say.
+    pub(super) stated: Option<Taken>,
 }
 
 /// Which variable of a file, and which of its layers.
@@ -37,8 +41,14 @@ impl File {
 
     fn new(granule: Granule) -> Self {
         let mut variables = BTreeMap::new();
+        let stated = taken::stated(&granule.root);
         collect(granule.root, "", &mut variables);
-        Self { variables }
+        Self { variables, stated }
+    }
+
+    /// All variables with their paths, sorted by these.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&str, &Arc<Variable>)> {
+        self.variables.iter().map(|(path, variable)| (path.as_str(), variable))
     }
 
     /// A variable by its full path.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cube_backend::{ByteSource, Error, Format, Image, Kind, Result};
+use cube_backend::{ByteSource, Error, Format, Image, Kind, Result, Taken};
 use cube_core::{Asset, DType, Number};
 use cube_manifest::{Data, Element, Variable};
 use tokio::sync::OnceCell;
@@ -16,6 +16,7 @@ use super::{
     axes,
     file::{File, Wanted},
     image::Layer,
+    taken,
     values::{as_number, as_text},
 };
 
@@ -46,6 +47,11 @@ impl Format for Grids {
 
     async fn variables(&self, bytes: ByteSource) -> Result<Vec<String>> {
         Ok(self.file(&bytes).await?.candidates())
+    }
+
+    async fn taken(&self, bytes: ByteSource) -> Result<Option<Taken>> {
+        let file = self.file(&bytes).await?;
+        taken::taken(&bytes, &file).await
     }
 
     fn recognises(&self, asset: &Asset) -> bool {

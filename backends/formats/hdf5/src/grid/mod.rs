@@ -4,6 +4,7 @@
 //!  Grids::open_asset ─▶ file    headers, read once for all variables of a file
 //!                    ─▶ axes    which dimensions are rows and columns; their coordinates; the CRS
 //!                    ─▶ layer   one plane of a variable: blocks(window), decode(block, bytes)
+//! Grids::taken      ─▶ taken   the time coordinate, else what attributes state
 //! ```
 //!
 //! Conventions: *CF-1.11*, chapters 4 (coordinate types), 5.6 (grid mappings), 8.1 (packed data) and appendix F. What they leave open is
@@ -24,6 +25,7 @@ mod file;
 mod format;
 mod image;
 mod regular;
+mod taken;
 mod values;
 
 pub use format::Grids;

@@ -18,6 +18,9 @@ impl Regular {
         let count = values.len();
         let [first, .., last] = values else { return Err(Irregular::Few(count)) };
         let step = (last - first) / (count - 1) as f64;
+        if step == 0.0 && values.iter().all(|value| value == first) {
+            return Err(Irregular::Constant(*first));
+        }
         if !step.is_finite() || step == 0.0 {
             return Err(Irregular::At { index: count - 1, value: *last, expected: first + step });
         }
@@ -63,6 +66,8 @@ impl Regular {
 pub(super) enum Irregular {
     /// Too few to tell a step.
     Few(usize),
+    /// All are this one: they were never written, or they are fill values.
+    Constant(f64),
     /// One of them is not in its place.
     At {
         /// From 0.
@@ -78,6 +83,7 @@ impl std::fmt::Display for Irregular {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Few(count) => write!(f, "{count} coordinate does not tell the size of a pixel"),
+            Self::Constant(value) => write!(f, "all coordinates are {value}"),
             Self::At { index, value, expected } => write!(f, "coordinate {index} is {value}, at equal steps it would be {expected}"),
         }
     }
@@ -96,7 +102,9 @@ mod tests {
         assert!(matches!(Regular::of(&gaussian), Err(Irregular::At { index: 1, .. })));
         assert_eq!(Regular::of(&[5.0]), Err(Irregular::Few(1)));
         assert!(Regular::of(&[0.0, f64::NAN, 2.0]).is_err());
-        assert!(Regular::of(&[3.0, 3.0]).is_err());
+        let constant = Regular::of(&[0.0; 1800]).expect_err("no step");
+        assert_eq!(constant.to_string(), "all coordinates are 0");
+        assert!(matches!(Regular::of(&[3.0, 4.0, 3.0]), Err(Irregular::At { .. })));
     }
 
     #[test]

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 use crate::{exit::Exit, printer::Printer};
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("of").required(true))]
+#[command(group = ArgGroup::new("of").required(true).multiple(true))]
 pub(crate) struct Arguments {
     /// An s3:// address that the keys are to open.
     #[arg(value_name = "URL", group = "of")]
     url: Option<String>,
-    /// A provider or archive centre, such as POCLOUD: `cube auth providers` lists them.
-    #[arg(long, value_name = "NAME", group = "of")]
-    provider: Option<String>,
+    /// A provider or archive centre, such as POCLOUD: `cube auth providers` lists them. Beside an address: whose keys open its bucket, if that is
+    /// not known.
+    #[arg(long, value_name = "NAME", group = "of", conflicts_with = "credentials_endpoint")]
+    pub(super) provider: Option<String>,
     /// The address that gives out the keys.
     #[arg(long, value_name = "URL", group = "of")]
     pub(super) credentials_endpoint: Option<String>,
@@ -65,6 +66,8 @@ fn variables(keys: &ExposedKeys<'_>) -> String {
         ("AWS_SECRET_ACCESS_KEY", keys.secret_access_key),
         ("AWS_SESSION_TOKEN", keys.session_token),
         ("AWS_REGION", keys.region),
+        // boto3 reads this one alone.
+        ("AWS_DEFAULT_REGION", keys.region),
     ]
     .map(|(name, value)| format!("export {name}={}", quoted(value)))
     .join("\n")
@@ -114,6 +117,7 @@ mod tests {
         };
         let text = variables(&keys);
         assert!(text.contains(r"export AWS_SECRET_ACCESS_KEY='a/b+'\''c$(d)'"), "{text}");
-        assert_eq!(text.lines().count(), 4);
+        assert!(text.contains("export AWS_REGION='us-west-2'\nexport AWS_DEFAULT_REGION='us-west-2'"), "{text}");
+        assert_eq!(text.lines().count(), 5);
     }
 }

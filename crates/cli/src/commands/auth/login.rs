@@ -83,7 +83,7 @@ struct Answer(Status);
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Status { system, login, user, source, has_token, expires, cache, missing } = &self.0;
+        let Status { system, login, user, source, has_token, is_given, expires, cache, missing } = &self.0;
         let Some(source) = source else {
             write!(f, "not logged in to Earthdata ({system}, {login})")?;
             for reason in missing {
@@ -91,16 +91,23 @@ impl fmt::Display for Answer {
             }
             return write!(f, "\n`cube auth login` asks for user and password");
         };
-        write!(f, "{} at Earthdata ({system}, {login}), from {source}", user.as_deref().unwrap_or("a user"))?;
+        let from = if *is_given { "EARTHDATA_TOKEN".to_owned() } else { source.to_string() };
+        write!(f, "{} at Earthdata ({system}, {login}), from {from}", user.as_deref().unwrap_or("a user"))?;
         match (has_token, expires) {
             (true, Some(until)) => write!(f, "\n  token until {}", until.format("%Y-%m-%d %H:%M UTC"))?,
             (true, None) => write!(f, "\n  token, which does not say until when")?,
             (false, Some(until)) => write!(f, "\n  token ended {}; the next request gets another", until.format("%Y-%m-%d %H:%M UTC"))?,
             (false, None) => write!(f, "\n  no token yet; the first request gets one")?,
         }
+        if *is_given {
+            return write!(f, "\n  not checked: it is used as it is, and the first host that asks for a login says whether it is good");
+        }
         let is_kept = (*has_token || expires.is_some()) && !matches!(source, Source::Driver);
         if let (Some(folder), true) = (cache, is_kept) {
             write!(f, "\n  kept in {}", folder.display())?;
+            if matches!(source, Source::Environment | Source::Netrc(_)) {
+                write!(f, ", and used for as long as {source} says who you are")?;
+            }
         }
         Ok(())
     }

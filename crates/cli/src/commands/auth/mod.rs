@@ -5,7 +5,7 @@ mod login;
 mod providers;
 
 use clap::{Args, Subcommand};
-use eocube::{Environment, Result};
+use eocube::{Environment, Result, access::earthdata::System};
 
 use crate::{access::Overrides, exit::Exit, printer::Printer, prompt::Terminal};
 
@@ -53,6 +53,7 @@ impl Arguments {
         let mut overrides = Overrides { system: self.system.clone(), ..Overrides::default() };
         if let Command::S3(arguments) = &self.command {
             overrides.flags.endpoint.credentials_endpoint.clone_from(&arguments.credentials_endpoint);
+            overrides.provider.clone_from(&arguments.provider);
         }
         overrides
     }
@@ -72,6 +73,9 @@ pub(crate) async fn run(arguments: &Arguments, environment: &Environment, printe
         Command::Status => login::status(environment, printer),
         Command::Logout(arguments) => login::logout(arguments, environment, printer).await,
         Command::Providers => {
+            if environment.access().options().earthdata.system == System::Uat {
+                printer.say("these are the centres as they are in production; where those of UAT give out keys is not known here");
+            }
             printer.answer(&providers::Answer::new());
             Ok(Exit::Done)
         }

@@ -3,7 +3,7 @@ mod map;
 use std::{fmt, path::PathBuf};
 
 use clap::Args;
-use eocube::{BandStatus, Check, Environment, Error, GroupStatus, Result, Status, TimeStep};
+use eocube::{BandStatus, Check, Environment, Error, Extent, GroupStatus, Result, Status, TimeStep};
 use serde::Serialize;
 
 use super::preview::instant;
@@ -135,7 +135,8 @@ fn group_lines(group: &GroupStatus, step: TimeStep, f: &mut fmt::Formatter<'_>) 
     let [rx, ry] = group.resolution;
     let resolution = if rx == ry { rx.to_string() } else { format!("{rx} × {ry}") };
     let name = if group.name.is_empty() { String::new() } else { format!("{}: ", group.name) };
-    writeln!(f, "  grid     {name}{}, {rows} × {cols} pixels of {resolution}, extent {:?}", group.crs, group.extent)?;
+    let crs = units::crs(&group.crs);
+    writeln!(f, "  grid     {name}{crs}, {rows} × {cols} pixels of {resolution}, extent [{}]", Extent::from(group.extent))?;
     match (step, &group.steps[..]) {
         (TimeStep::None, _) => writeln!(f, "  time     none")?,
         (_, []) => writeln!(f, "  time     {step}, no steps yet")?,

@@ -23,20 +23,20 @@ impl Writer for Urls {
         };
         match record.addresses() {
             Some(chosen) => chosen.iter().for_each(|address| line(address)),
-            None => record.facts()?.files.iter().filter(|f| f.is_data()).for_each(|file| line(&file.href)),
+            None => record.wanted_files()?.iter().for_each(|file| line(&file.href)),
         }
         Ok(())
     }
 }
 
-/// Records that know the addresses of their data files, as `access` chooses them.
+/// Records that know the addresses of the files that are wanted of them, as `access` chooses them.
 pub(super) fn routed(records: RecordStream, access: &Access) -> RecordStream {
     let access = access.clone();
     let routed = move |mut record: Record| {
         let access = access.clone();
         async move {
             let mut addresses = Vec::new();
-            for file in record.facts()?.files.into_iter().filter(FileFacts::is_data) {
+            for file in record.wanted_files()? {
                 addresses.push(address(file, &access).await?);
             }
             record.set_addresses(addresses);

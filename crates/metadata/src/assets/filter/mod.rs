@@ -18,7 +18,7 @@ pub use explain::{Explanation, Finding};
 pub use fields::AssetFields;
 
 use super::Asset;
-use term::{Candidate, Term};
+use term::{Candidate, Field, Term};
 
 /// Which assets of a granule or item are wanted: conditions put together with `and`, `or`, `not`. Made once, asked often.
 ///
@@ -125,9 +125,24 @@ impl AssetFilter {
         matches!(&self.expression, Expression::And(parts) if parts.is_empty())
     }
 
+    /// Does it say by name or kind which assets are wanted, and not only which are not, or how large they are?
+    pub fn names_assets(&self) -> bool {
+        self.expression.names(true)
+    }
+
+    /// How many assets are kept because their size is not known.
+    pub fn undecided(&self, granule: &str, assets: &[Asset]) -> usize {
+        if !self.expression.has(&|term| matches!(term, Term::Size(..))) {
+            return 0;
+        }
+        let described = self.described(assets);
+        let verdict = |asset| self.expression.verdict(&Candidate { granule, asset, described: &described });
+        assets.iter().filter(|asset| verdict(asset) == Verdict::Unknown).count()
+    }
+
     /// Names of the files beside which a DMR++ lies, where that matters.
     fn described<'a>(&self, assets: &'a [Asset]) -> Vec<&'a str> {
-        if !self.expression.asks_of_neighbours() {
+        if !self.expression.has(&|term| *term == Term::CloudOptimised) {
             return Vec::new();
         }
         let described = |name: &'a str| name.strip_suffix(".dmrpp").map(|name| name.strip_suffix(".dap").unwrap_or(name));
@@ -163,11 +178,20 @@ impl Expression {
         }
     }
 
-    fn asks_of_neighbours(&self) -> bool {
+    fn has(&self, is_it: &dyn Fn(&Term) -> bool) -> bool {
         match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::asks_of_neighbours),
-            Self::Not(inner) => inner.asks_of_neighbours(),
-            Self::Term(term) => *term == Term::CloudOptimised,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.has(is_it)),
+            Self::Not(inner) => inner.has(is_it),
+            Self::Term(term) => is_it(term),
+        }
+    }
+
+    /// Whether a term names assets that are wanted, or, within `not`, that are not wanted.
+    fn names(&self, wanted: bool) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.names(wanted)),
+            Self::Not(inner) => inner.names(!wanted),
+            Self::Term(term) => wanted && matches!(term, Term::Text(field, _) if *field != Field::Granule),
         }
     }
 }

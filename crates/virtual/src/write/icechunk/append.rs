@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use cube_core::Number;
-use cube_manifest::{AttributeValue, Refusal, decode};
+use cube_manifest::{AttributeValue, Refusal, TimeUnits, decode};
 use icechunk::{Repository, repository::RepositoryError};
 
 use super::{Options, Target, config, granules::Granules, publish, session::Batch, target::MAIN};
 use crate::{
     Array, Dataset, Error, Mismatch, Part, Result, Values, attributes,
-    combine::{MEANING, compare, rebased, time::TimeUnits},
+    combine::{MEANING, compare, rebased},
     dataset::join,
     element,
     json::Json,

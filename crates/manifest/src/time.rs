@@ -1,10 +1,10 @@
 //! Times as CF says them: a number of units since an epoch, in a calendar.
 
-use cube_core::Number;
+use cube_core::{Number, TimeValue};
 
 /// `units` and `calendar` of a time coordinate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TimeUnits {
+pub struct TimeUnits {
     /// Nanoseconds of one unit.
     unit: i128,
     /// Nanoseconds from day 0 of the calendar to the epoch.
@@ -30,10 +30,12 @@ enum Calendar {
 
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
+/// Days from day 0 of the Gregorian calendar to 1970-01-01.
+const UNIX: i128 = 719_528;
 
 impl TimeUnits {
     /// Reads e.g. `days since 1970-01-01 00:00:00`; `None` for what is no time, or one in months or years, whose length varies.
-    pub(crate) fn parse(units: &str, calendar: Option<&str>) -> Option<Self> {
+    pub fn parse(units: &str, calendar: Option<&str>) -> Option<Self> {
         let calendar = match calendar.unwrap_or("standard").to_ascii_lowercase().as_str() {
             "standard" | "gregorian" => Calendar::Mixed,
             "proleptic_gregorian" => Calendar::Gregorian,
@@ -59,18 +61,18 @@ impl TimeUnits {
     }
 
     /// Whether two say times in the same calendar, so that one can be said as the other.
-    pub(crate) fn is_comparable(self, other: Self) -> bool {
+    pub fn is_comparable(self, other: Self) -> bool {
         self.calendar == other.calendar
     }
 
     /// Whether two times in these units are the same to a microsecond, or to as many digits as a double has.
-    pub(crate) fn is_near(self, a: Number, b: Number) -> bool {
+    pub fn is_near(self, a: Number, b: Number) -> bool {
         let (x, y) = (a.as_f64(), b.as_f64());
         a.same(b) || (x - y).abs() * self.unit as f64 <= 1_000.0 || (x - y).abs() <= 4.0 * f64::EPSILON * x.abs().max(y.abs())
     }
 
     /// A time in these units as one in others of the same calendar; `None` when a whole number would need a fraction.
-    pub(crate) fn convert(self, n: Number, to: Self) -> Option<Number> {
+    pub fn convert(self, n: Number, to: Self) -> Option<Number> {
         let shift = self.epoch - to.epoch;
         match n {
             Number::Int(i) => {
@@ -82,6 +84,38 @@ impl TimeUnits {
             Number::Float(f) => Some(Number::Float(f * (self.unit as f64 / to.unit as f64) + shift as f64 / to.unit as f64)),
         }
     }
+
+    /// The instant of a time in these units, to a microsecond; `None` for what is no number, or outside the years 1 to 9999. In a calendar of years of one
+    /// length it is the instant with the same date, or with the last of the month where there is no such day.
+    pub fn instant(self, n: f64) -> Option<TimeValue> {
+        // The whole part by itself, so that the fraction keeps its digits.
+        let (whole, fraction) = (n.trunc(), n.fract());
+        if whole.is_nan() || whole.abs() >= 1e18 {
+            return None;
+        }
+        let time = (whole as i128).checked_mul(self.unit)? + (fraction * self.unit as f64).round() as i128 + self.epoch;
+        let (day, clock) = (time.div_euclid(DAY), time.rem_euclid(DAY));
+        let day = self.calendar.gregorian(i64::try_from(day).ok()?)?;
+        let micros = ((i128::from(day) - UNIX) * DAY + clock + 500).div_euclid(1_000);
+        (MOST.0..=MOST.1).contains(&micros).then(|| i64::try_from(micros).ok().map(TimeValue)).flatten()
+    }
+}
+
+/// The first and the last microsecond of the years 1 to 9999.
+const MOST: (i128, i128) = ((366 - UNIX) * DAY / 1_000, (3_652_425 - UNIX) * DAY / 1_000 - 1);
+
+/// The instant that a text such as `2024-06-01T12:00:00.5Z`, `2024-06-01 12:00`, `20240601T120000Z` or `2024-06-01` states, by the Gregorian calendar
+/// and in UTC where no zone is named.
+pub fn instant(text: &str) -> Option<TimeValue> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = |text: &str, n: usize| text.get(..n).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    let compact = digits(&text, 8).then(|| {
+        let clock = text[8..].strip_prefix(['t', ' ']).unwrap_or(&text[8..]);
+        let clock = if digits(clock, 6) { format!("t{}:{}:{}", &clock[..2], &clock[2..4], &clock[4..]) } else { text[8..].to_owned() };
+        format!("{}-{}-{}{clock}", &text[..4], &text[4..6], &text[6..8])
+    });
+    let epoch = Calendar::Gregorian.instant(compact.as_deref().unwrap_or(&text))?;
+    TimeUnits { unit: 1, epoch, calendar: Calendar::Gregorian }.instant(0.0)
 }
 
 impl Calendar {
@@ -114,6 +148,21 @@ impl Calendar {
         Some(time)
     }
 
+    /// A day of this calendar as one of the Gregorian calendar: the same, or in calendars of years of one length the one of that date.
+    fn gregorian(self, day: i64) -> Option<i64> {
+        let length = match self {
+            Self::Mixed | Self::Gregorian => return Some(day),
+            Self::Julian => return Some(day - 2),
+            Self::NoLeap => 365,
+            Self::AllLeap => 366,
+            Self::Days360 => 360,
+        };
+        let year = day.div_euclid(length);
+        let month = (1..=12).rev().find(|month| self.days(year, *month, 1) <= day)?;
+        let next = if month == 12 { Self::Gregorian.days(year + 1, 1, 1) } else { Self::Gregorian.days(year, month + 1, 1) };
+        Some((Self::Gregorian.days(year, month, 1) + day - self.days(year, month, 1)).min(next - 1))
+    }
+
     fn days(self, year: i64, month: i64, day: i64) -> i64 {
         const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
         let before = BEFORE[(month - 1) as usize];
@@ -141,6 +190,7 @@ fn zone(text: &str) -> Option<(&str, i128)> {
     let digits: String = text[at + 1..].chars().filter(char::is_ascii_digit).collect();
     let (hours, minutes) = match digits.len() {
         1 | 2 => (digits.parse::<i128>().ok()?, 0),
+        3 => (digits[..1].parse().ok()?, digits[1..].parse().ok()?),
         4 => (digits[..2].parse().ok()?, digits[2..].parse().ok()?),
         _ => return None,
     };
@@ -153,7 +203,7 @@ mod tests {
     use super::*;
 
     fn units(text: &str, calendar: &str) -> TimeUnits {
-        TimeUnits::parse(text, Some(calendar)).unwrap()
+        TimeUnits::parse(text, Some(calendar)).expect("units of time")
     }
 
     /// What cftime gives: `date2num(num2date(n, from), to)`.
@@ -179,6 +229,49 @@ mod tests {
         }
         let half = units("days since 2020-01-01", "standard").convert(Number::Float(0.25), units("hours since 2020-01-01 01:00", "standard"));
         assert_eq!(half, Some(Number::Float(5.0)));
+    }
+
+    /// What cftime and pandas give.
+    #[test]
+    fn times_are_instants() {
+        for (text, calendar, n, expected) in [
+            ("days since 1970-01-01", "standard", 0.0, "1970-01-01"),
+            ("days since 1964-03-12 12:09:00 -9:00", "gregorian", 1.0, "1964-03-13T21:09:00Z"),
+            ("hours since 1800-01-01", "standard", 1_882_104.0, "2014-09-17"),
+            ("seconds since 2000-01-01 12:00:00", "standard", 562_236_740.337_372, "2017-10-25T20:52:20.337372Z"),
+            ("days since 2013-01-01", "julian", 59.0, "2013-03-14"),
+            ("days since 2013-01-01", "365_day", 59.0, "2013-03-01"),
+            ("days since 2012-01-01", "noleap", 59.25, "2012-03-01T06:00:00Z"),
+            ("days since 2013-01-01", "360_day", 59.0, "2013-02-28"),
+            ("days since 2013-01-01", "366_day", 59.0, "2013-02-28"),
+            ("days since 2013-01-01", "360_day", 359.0, "2013-12-30"),
+            ("days since 2013-01-01", "all_leap", 366.0, "2014-01-01"),
+            ("days since 0001-01-01", "proleptic_gregorian", 0.0, "0001-01-01"),
+        ] {
+            assert_eq!(units(text, calendar).instant(n).map(|t| t.to_string()).as_deref(), Some(expected), "{n} {text}, {calendar}");
+        }
+        for n in [f64::NAN, f64::INFINITY, 9.969_209_968_386_869e36, 1e17, -800_000.0] {
+            assert_eq!(units("days since 1970-01-01", "standard").instant(n), None, "{n}");
+        }
+    }
+
+    #[test]
+    fn stated_times_are_read() {
+        for (text, expected) in [
+            ("2017-10-25T20:52:20.3Z", "2017-10-25T20:52:20.300Z"),
+            ("20241011T120000Z", "2024-10-11T12:00:00Z"),
+            ("20241011 120000+0100", "2024-10-11T11:00:00Z"),
+            ("20241011", "2024-10-11"),
+            ("20241011120000", "2024-10-11T12:00:00Z"),
+            ("2022-04-15T00:00:00.000+0000", "2022-04-15"),
+            ("2021-01-10 23:59:59.000000", "2021-01-10T23:59:59Z"),
+            ("2021-01-10", "2021-01-10"),
+        ] {
+            assert_eq!(instant(text).map(|t| t.to_string()).as_deref(), Some(expected), "{text}");
+        }
+        for none in ["", "yesterday", "12:00", "2024", "20241311", "20241011Tnoon", "€€€€€€€€€"] {
+            assert_eq!(instant(none), None, "{none}");
+        }
     }
 
     #[test]

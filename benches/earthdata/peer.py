@@ -59,7 +59,7 @@ def convert(form: str, source: str, target: str) -> None:
 
 
 def convert_only(form: str, source: str) -> None:
-    """Takes the granules in thousands, so that what is measured is not the memory of the machine."""
+    """Takes the granules in hundreds, as `to_stac` does, so that what is measured is not the memory of the machine."""
     to_dictionary = converter(form)
     spent, count, batch = 0.0, 0, []
 
@@ -73,7 +73,7 @@ def convert_only(form: str, source: str) -> None:
 
     for granule in granules(source):
         batch.append(granule)
-        if len(batch) == 1000:
+        if len(batch) == 100:
             flush()
     flush()
     print(json.dumps({"items": count, "cpu_s": round(spent, 3)}))

@@ -63,7 +63,7 @@ fn file(file: &File<'_>) -> FileFacts {
     let places = || std::iter::once(&file.place).chain(&file.others).map(|place| place.url.url.as_ref());
     let at = |scheme: &str| places().find(|url| url.split_once("://").is_some_and(|(s, _)| s.eq_ignore_ascii_case(scheme)));
     FileFacts {
-        key: file.key.clone(),
+        key: file.key.to_string(),
         href: at("https").or_else(|| at("http")).unwrap_or(&file.place.url.url).to_owned(),
         s3: at("s3").map(str::to_owned),
         roles: file.kind.roles().iter().map(|role| (*role).to_owned()).collect(),

@@ -113,11 +113,11 @@ impl<'g> Listed<'g> {
         }
         let mut listed = Self { geometry, turned: Vec::new(), bounds: Bounds::NONE, exact: true };
         for polygon in &geometry.polygons {
-            listed.ring(&polygon.boundary, true)?;
+            let boundary = listed.ring(&polygon.boundary, true)?;
             for hole in &polygon.holes {
                 listed.ring(hole, false)?;
             }
-            listed.exact &= !(polygon.holes.is_empty() && is_rectangle(&polygon.boundary));
+            listed.exact &= !(polygon.holes.is_empty() && rectangle_of(&boundary).is_some());
         }
         for r in &geometry.rectangles {
             let ([west, south], [east, north]) = ([r.west.value(), r.south.value()], [r.east.value(), r.north.value()]);
@@ -151,15 +151,15 @@ impl<'g> Listed<'g> {
         (parts == 1 || !around).then_some(listed)
     }
 
-    /// Takes in a ring: closed, of three corners at least, within the map, not over the antimeridian.
-    fn ring(&mut self, points: &'g [Point<'g>], outer: bool) -> Option<()> {
-        let (first, last) = (points.first()?.position(), points.last()?.position());
-        if points.len() < 4 || first != last {
+    /// Takes in a ring: closed, of three corners at least, within the map, not over the antimeridian. Answers its corners.
+    fn ring(&mut self, points: &'g [Point<'g>], outer: bool) -> Option<Vec<[f64; 2]>> {
+        let positions: Vec<[f64; 2]> = points.iter().map(|p| p.position()).collect();
+        let first = *positions.first()?;
+        if positions.len() < 4 || Some(&first) != positions.last() {
             return None;
         }
         let (mut area, mut before) = (0.0, first);
-        for &point in points {
-            let [x, y] = point.position();
+        for (&point, &[x, y]) in points.iter().zip(&positions) {
             if !in_range([x, y]) || is_jump(before[0], x) {
                 return None;
             }
@@ -167,13 +167,13 @@ impl<'g> Listed<'g> {
             self.bounds.add(point, [x, y]);
             before = [x, y];
         }
-        if area == 0.0 || winds(points.iter().map(|p| p.position())) {
+        if area == 0.0 || winds(positions.iter().copied()) {
             return None;
         }
         // Both kinds of rings are listed counter-clockwise; GeoJSON wants holes clockwise.
         self.turned.push((area > 0.0) != outer);
         self.exact &= area > 0.0;
-        Some(())
+        Some(positions)
     }
 
     fn write(&self, w: &mut Writer<'_>) {
@@ -227,12 +227,6 @@ fn in_range([x, y]: [f64; 2]) -> bool {
 fn corners<'a>(r: &Rectangle<'a>) -> [Point<'a>; 5] {
     [(r.west, r.south), (r.east, r.south), (r.east, r.north), (r.west, r.north), (r.west, r.south)]
         .map(|(longitude, latitude)| Point { longitude, latitude })
-}
-
-/// Whether a ring is written as a rectangle is.
-fn is_rectangle(ring: &[Point<'_>]) -> bool {
-    let positions: Vec<[f64; 2]> = ring.iter().map(|p| p.position()).collect();
-    rectangle_of(&positions).is_some()
 }
 
 /// West, south, east, north of a ring that is written as a rectangle is.

@@ -1,5 +1,7 @@
 //! `RelatedUrls` put together into files: the places of one file are one asset, and no two assets have one key.
 
+use std::borrow::Cow;
+
 use super::{
     Granule,
     kind::Kind,
@@ -28,7 +30,7 @@ pub struct Place<'g> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct File<'g> {
     /// Key of its asset, unique in the granule.
-    pub key: String,
+    pub key: Cow<'g, str>,
     /// What it is.
     pub kind: Kind,
     /// Last part of the path.
@@ -48,7 +50,7 @@ pub struct File<'g> {
 
 impl File<'_> {
     /// Its media type, as stated or from the ending of its name.
-    pub fn media_type(&self) -> Option<std::borrow::Cow<'_, str>> {
+    pub fn media_type(&self) -> Option<Cow<'_, str>> {
         let stated = self.place.url.mime_type.as_deref();
         // Most files of most granules: the same answer, without the tables.
         if stated.is_none() && self.name.ends_with(".tif") {
@@ -70,13 +72,13 @@ impl File<'_> {
 
     pub(crate) fn to_asset(&self) -> Asset {
         Asset {
-            key: self.key.clone(),
+            key: self.key.to_string(),
             href: self.place.url.url.to_string(),
             alternates: self.others.iter().map(|p| (p.scheme.to_owned(), p.url.url.to_string())).collect(),
             description: self.place.url.description.as_deref().map(str::to_owned),
             media_type: self.media_type().map(Into::into),
             roles: self.kind.roles().iter().map(|&r| r.to_owned()).collect(),
-            bands: self.is_band.then(|| Band::named(&self.key)).into_iter().collect(),
+            bands: self.is_band.then(|| Band::named(self.key.as_ref())).into_iter().collect(),
             size: self.size(),
             checksum: self.checksum(),
             ..Asset::default()
@@ -104,13 +106,21 @@ pub(super) fn of<'g>(granule: &'g Granule<'g>) -> Vec<File<'g>> {
     for (index, url) in granule.urls.iter().enumerate() {
         let (scheme, name) = parts(&url.url);
         let kind = Kind::of_url(url, name);
-        let place = Place { scheme, url, index };
         let mark = mark(name);
-        match twin(&files, kind, name, mark, place) {
-            Some(file) => files[file].add(kind, place),
-            None => {
-                files.push(File { key: String::new(), kind, name, place, others: Vec::new(), archive: None, is_band: false, mark, by_order: false })
-            }
+        match twin(&files, kind, name, mark, Place { scheme, url, index }) {
+            Some(file) => files[file].add(kind, Place { scheme, url, index }),
+            // Made in its place; `push` would make it elsewhere and move it.
+            None => files.resize_with(files.len() + 1, || File {
+                key: Cow::Borrowed(""),
+                kind,
+                name,
+                place: Place { scheme, url, index },
+                others: Vec::new(),
+                archive: None,
+                is_band: false,
+                mark,
+                by_order: false,
+            }),
         }
     }
     describe(granule, &mut files);
@@ -210,7 +220,7 @@ fn describe<'g>(granule: &'g Granule<'g>, files: &mut [File<'g>]) {
     }
 }
 
-fn name_all(granule: &Granule<'_>, files: &mut [File<'_>]) {
+fn name_all<'g>(granule: &'g Granule<'g>, files: &mut [File<'g>]) {
     let mut counts = [0_usize; 7];
     for file in files.iter() {
         counts[file.kind as usize] += 1;
@@ -219,29 +229,30 @@ fn name_all(granule: &Granule<'_>, files: &mut [File<'_>]) {
     for file in files.iter_mut() {
         let several = counts[file.kind as usize] > 1;
         let rest = || own_part(&granule.id, common, file.name);
-        let wanted = match (file.kind, several) {
+        file.key = Cow::Borrowed(match (file.kind, several) {
             (Kind::Data, true) => {
                 let key = without_ending(rest());
                 file.is_band = !key.is_empty() && is_image(file.name);
-                if key.is_empty() { "data" } else { key }.to_owned()
+                if key.is_empty() { "data" } else { key }
             }
-            (Kind::Documentation, _) if file.name == "s3credentials" => "s3_credentials".to_owned(),
-            (kind, false) => kind.key().to_owned(),
+            (Kind::Documentation, _) if file.name == "s3credentials" => "s3_credentials",
+            (kind, false) => kind.key(),
             (kind, true) => match rest() {
-                "" => kind.key().to_owned(),
-                rest => format!("{}_{rest}", kind.key()),
+                "" => kind.key(),
+                rest => {
+                    file.key = Cow::Owned(format!("{}_{rest}", kind.key()));
+                    continue;
+                }
             },
-        };
-        file.key = wanted;
+        });
     }
     if are_unique(files) {
         return;
     }
     let mut keys = AssetKeys::default();
     for file in files {
-        let wanted = std::mem::take(&mut file.key);
-        let length = wanted.len();
-        file.key = keys.claim(wanted);
+        let length = file.key.len();
+        file.key = Cow::Owned(keys.claim(file.key.as_ref()));
         // A key that had to be counted up names no band.
         let counted = file.key.len() > length;
         file.by_order |= counted;
@@ -268,7 +279,7 @@ fn own_part<'n>(granule: &str, common: usize, name: &'n str) -> &'n str {
 }
 
 fn without_ending(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+    memchr::memrchr(b'.', name.as_bytes()).map_or(name, |dot| &name[..dot])
 }
 
 /// Where the names of the files of data begin to differ, cut after a separator; 0 for fewer than two.
@@ -292,8 +303,8 @@ fn common_start(files: &[File<'_>]) -> usize {
 
 /// Formats that hold one band, or a few, of one picture.
 fn is_image(name: &str) -> bool {
-    let ending = name.rsplit('.').next().unwrap_or_default();
-    ["tif", "tiff", "jp2"].iter().any(|e| ending.eq_ignore_ascii_case(e))
+    let ending = &name[without_ending(name).len()..];
+    [".tif", ".tiff", ".jp2"].iter().any(|e| ending.eq_ignore_ascii_case(e))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) fn assets(granule: &Granule<'_>, wanted: &[String], has_sidecars: boo
     let grid = source_grid(granule);
     let asset = |file: &File<'_>| Arc::new(asset(file, &files, grid.as_ref(), has_sidecars));
     if wanted.is_empty() {
-        return files.iter().filter(|f| f.kind == Kind::Data && looks_like_pixels(f)).map(|f| (f.key.clone(), asset(f))).collect();
+        return files.iter().filter(|f| f.kind == Kind::Data && looks_like_pixels(f)).map(|f| (f.key.to_string(), asset(f))).collect();
     }
     wanted.iter().filter_map(|name| Some((name.clone(), asset(find(&files, name)?)))).collect()
 }

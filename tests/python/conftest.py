@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from support.earthdata import Earthdata  # noqa: E402
 from support.opening import S3  # noqa: E402
 from support.programs import Program, Server, find_binary  # noqa: E402
 
@@ -47,6 +48,21 @@ def demo_archive(testkit: Program, tmp_path_factory: pytest.TempPathFactory) -> 
     directory = tmp_path_factory.mktemp("archive") / "demo"
     testkit.run("archive", directory)
     return directory
+
+
+@pytest.fixture(scope="module")
+def start_earthdata(testkit: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Earthdata]]:
+    """Starts emulated services of NASA; all are stopped at the end of the module."""
+    running: list[Earthdata] = []
+
+    def start(*options: object) -> Earthdata:
+        work = tmp_path_factory.mktemp("nasa")
+        running.append(Earthdata.start(testkit, work, "--archive", work / "archive", *options))
+        return running[-1]
+
+    yield start
+    for earthdata in running:
+        earthdata.stop()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,8 @@ PARTS = "MULTIPOLYGON(((0 40,1 40,1 42,0 41,0 40)),((6 45,7 45,7 47,6 46,6 45)))
 
 
 @pytest.fixture(scope="module")
-def nasa(testkit, tmp_path_factory) -> Iterator[Earthdata]:
-    work = tmp_path_factory.mktemp("nasa")
-    earthdata = Earthdata.start(testkit, work, "--archive", work / "archive", "--granules", "600")
-    yield earthdata
-    earthdata.stop()
+def nasa(start_earthdata) -> Earthdata:
+    return start_earthdata("--granules", "600")
 
 
 @pytest.fixture(scope="module")

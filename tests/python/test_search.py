@@ -1,4 +1,4 @@
-"""Searching any STAC and CMR: what other programs make of the results, of the queries, and of converted records."""
+"""Searching any STAC and CMR: what other programs make of the results and of the queries."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ import json
 import math
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 
 import geopandas
 import pandas
@@ -22,7 +17,8 @@ import pytest
 import requests
 import shapely
 from support.earthdata import Earthdata
-from support.programs import DONE, FAILED, USAGE, Program
+from support.programs import DONE, USAGE, Program
+from support.searching import assert_valid, ids, items
 
 JUNE = ("--toi", "2024-06")
 # Touches some of the twelve scenes of the demo, not all.
@@ -35,30 +31,13 @@ def api(serve, demo_archive) -> str:
 
 
 @pytest.fixture(scope="module")
-def nasa(testkit, tmp_path_factory) -> Iterator[Earthdata]:
-    work = tmp_path_factory.mktemp("nasa")
-    earthdata = Earthdata.start(testkit, work, "--archive", work / "archive", "--granules", "300")
-    yield earthdata
-    earthdata.stop()
+def nasa(start_earthdata) -> Earthdata:
+    return start_earthdata("--granules", "300")
 
 
 @pytest.fixture
 def client(cube, nasa, tmp_path) -> Program:
     return cube.with_environment(**nasa.environment(tmp_path))
-
-
-def items(cube: Program, *arguments: object) -> list[dict]:
-    return [json.loads(line) for line in cube.run("search", *arguments, "--format", "items").stdout.splitlines()]
-
-
-def ids(found: list[dict]) -> list[str]:
-    return sorted(item["id"] for item in found)
-
-
-def assert_valid(document: dict) -> None:
-    """By the schema of STAC itself. Those of extensions lie on the web."""
-    kind = pystac.Collection if document["type"] == "Collection" else pystac.Item
-    kind.from_dict({**document, "stac_extensions": []}, migrate=False).validate()
 
 
 # Collections that are named in different ways
@@ -231,6 +210,19 @@ def test_files_appear_whole_or_not_at_all(client, nasa, tmp_path):
     assert not list(tmp_path.glob("found.xyz")) and not list(tmp_path.glob(".results*"))
 
 
+def test_results_are_sources(client, tmp_path):
+    """A search that was kept is a source of a cube, as the service itself is."""
+    out = tmp_path / "found.parquet"
+    client.run("search", "--cmr", "-c", "HLSS30", *JUNE, "--out", out)
+    spec = tmp_path / "cube.toml"
+    spec.write_text(
+        f'[source]\nbackend = "stac"\nurl = "{out}"\n[grid]\ncrs = "EPSG:32632"\nresolution = 300.0\n'
+        "extent = [600000.0, 5090000.0, 800000.0, 5200000.0]\n[bands.B04]\n"
+    )
+    loaded = client.with_environment(CUBE_ACCESS="indirect").json("load", tmp_path / "cube", "--spec", spec, "--roi", "11.8,46.2,12.2,46.4", *JUNE)
+    assert loaded["written"] > 0 and loaded["failed"] == 0
+
+
 # Queries
 
 
@@ -360,9 +352,7 @@ def test_a_filter_narrows_what_is_asked_beside_it(client, tmp_path):
 def test_a_search_keeps_every_processing(cube, tmp_path):
     """A cube is filled from the newest of them; who searches sees them all."""
     item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "geometry": None, "links": [], "assets": {}}
-    scenes = [
-        {**item, "id": f"S2A_32TNS_20240601_{n}_L2A", "properties": {"datetime": "2024-06-01T10:00:00Z", "s2:sequence": str(n)}} for n in range(3)
-    ]
+    scenes = [{**item, "id": f"S2A_32TNS_20240601_{n}_L2A", "properties": {"datetime": "2024-06-01T10:00:00Z", "s2:sequence": str(n)}} for n in range(3)]
     file = tmp_path / "items.json"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": [*scenes, scenes[0]]}))
     assert ids(items(cube, "--stac", file)) == sorted(s["id"] for s in [*scenes, scenes[0]])
@@ -459,147 +449,6 @@ def test_names_of_cmr_stac_are_known_to_cmr(client, tmp_path):
     assert ids(items(client, "--cmr", "--query", query)) == names
 
 
-# Other sources of items
-
-
-def test_files_of_items_are_searched_alike(cube, api, tmp_path):
-    everything = tmp_path / "all.parquet"
-    cube.run("search", "--stac", api, *JUNE, "--out", everything)
-    cube.run("search", "--stac", api, *JUNE, "--out", tmp_path / "all.json")
-    cube.run("search", "--stac", api, *JUNE, "--out", tmp_path / "all.ndjson")
-    conditions = ["--toi", "2024-06-01/2024-06-10", "--roi", CORNER, "--cloud-cover", "0,80"]
-    wanted = ids(items(cube, "--stac", api, *conditions))
-    assert wanted
-    for name in ("all.parquet", "all.json", "all.ndjson"):
-        assert ids(items(cube, "--stac", tmp_path / name, *conditions)) == wanted, name
-    triangle = "POLYGON((12.9 46.5, 13.4 46.5, 13.4 46.8, 12.9 46.5))"
-    assert ids(items(cube, "--stac", everything, "--roi", triangle)) == ids(items(cube, "--stac", api, "--roi", triangle))
-    one = items(cube, "--stac", everything, "--id", wanted[0])
-    assert ids(one) == [wanted[0]]
-
-
-def test_what_results_do_not_say_is_told(cube, demo_archive, tmp_path):
-    """Names that no result has, and items that a time leaves out because they state none."""
-    for form in ("csv", "geojson"):
-        told = cube.run("search", "--stac", demo_archive / "items.json", "--format", form, "--fields", "id,eo:cloud_cover,eo:clod_cover").stderr
-        assert "`eo:clod_cover`" in told and "did you mean `eo:cloud_cover`?" in told and told.count("no result has") == 1, told
-    item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "geometry": None, "links": [], "assets": {}}
-    every = [{**item, "id": f"i{day}", "properties": {"datetime": day and f"2024-06-{day:02}T10:00:00Z"}} for day in (None, 1, 2, None)]
-    every[3]["id"] = "another"
-    file, index = tmp_path / "items.json", tmp_path / "items.parquet"
-    file.write_text(json.dumps({"type": "FeatureCollection", "features": every}))
-    cube.run("search", "--stac", file, "--out", index)
-    for source in (file, index):
-        found = cube.run("search", "--stac", source, "--toi", "2024-06-02", "--format", "items")
-        assert "2 items state no time" in found.stderr and [json.loads(line)["id"] for line in found.stdout.splitlines()] == ["i2"], found
-        assert "no time" not in cube.run("search", "--stac", source, "--format", "items").stderr
-
-
-def square(west: float, south: float, east: float, north: float) -> dict:
-    return json.loads(shapely.to_geojson(shapely.box(west, south, east, north)))
-
-
-def test_what_items_do_not_state_is_not_made_up(cube, tmp_path):
-    """A place and a collection: a region finds neither in a file nor in an index what states no place, and says how many there are."""
-    item = {"type": "Feature", "stac_version": "1.1.0", "links": [], "assets": {}, "properties": {"datetime": "2024-06-01T10:00:00Z"}}
-    every = [{**item, "id": name, "geometry": None} for name in ("nowhere", "elsewhere")]
-    every.append({**item, "id": "there", "geometry": square(24, 24, 26, 26), "bbox": [24, 24, 26, 26]})
-    file, index = tmp_path / "items.json", tmp_path / "items.parquet"
-    file.write_text(json.dumps({"type": "FeatureCollection", "features": every}))
-    cube.run("search", "--stac", file, "--out", index)
-    for source in (file, index):
-        for region in ("24.5,24.5,25,25", "25,25,25,25", "POLYGON((24 24, 25 24, 25 25, 24 24))"):
-            found = cube.run("search", "--stac", source, "--roi", region, "--format", "items")
-            assert "2 items state no place" in found.stderr and [json.loads(line)["id"] for line in found.stdout.splitlines()] == ["there"], found
-        everything = cube.run("search", "--stac", source, "--format", "items")
-        assert "no place" not in everything.stderr
-        assert [json.loads(line).get("collection") for line in everything.stdout.splitlines()] == [None] * 3
-
-
-def test_wide_items_and_crossings_are_told_apart(cube, tmp_path):
-    """The extent of the United States with the Aleutians, and an item that crosses, with the box that `bounds` gives it."""
-    wide = (-179.148909, -14.548699, 179.77847, 71.365162)
-    crossing = {"type": "Polygon", "coordinates": [[[179.2, 60], [-179.3, 60.1], [-179.4, 61], [179.1, 60.9], [179.2, 60]]]}
-    item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "links": [], "assets": {}, "properties": {"datetime": "2024-06-01T10:00:00Z"}}
-    every = [
-        {**item, "id": "wide", "geometry": square(*wide), "bbox": list(wide)},
-        {**item, "id": "crossing", "geometry": crossing, "bbox": list(shapely.geometry.shape(crossing).bounds)},
-    ]
-    file, index = tmp_path / "items.json", tmp_path / "items.parquet"
-    file.write_text(json.dumps({"type": "FeatureCollection", "features": every}))
-    cube.run("search", "--stac", file, "--out", index)
-    for source in (file, index):
-        for region, wanted in [
-            ("-100,40,-99,41", ["wide"]),
-            ("-179.9,60,-179.8,61", ["crossing"]),
-            ("179.5,60.3,179.6,60.5", ["crossing", "wide"]),
-            ("-179.9,0,-179.8,1", []),
-        ]:
-            assert ids(items(cube, "--stac", source, "--roi", region)) == wanted, (source, region)
-
-
-@pytest.fixture
-def plain_api() -> Iterator[tuple[str, list, list]]:
-    """An API of three items that knows no extension but those that are put into a list, and what it was asked."""
-    conforms, asked = ["https://api.stacspec.org/v1.0.0/item-search"], []
-    item = {"type": "Feature", "stac_version": "1.1.0", "collection": "c", "links": [], "assets": {}, "geometry": square(0, 0, 1, 1), "bbox": [0, 0, 1, 1]}
-    features = [{**item, "id": f"i{day}", "properties": {"datetime": f"2024-06-0{day}T10:00:00Z"}} for day in (1, 2, 3)]
-
-    class Api(BaseHTTPRequestHandler):
-        def answer(self, body: dict) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def do_GET(self) -> None:
-            search = {"rel": "search", "href": f"{root}/search", "method": "POST"}
-            self.answer({"type": "Catalog", "id": "a", "stac_version": "1.1.0", "description": "a", "conformsTo": conforms, "links": [search]})
-
-        def do_POST(self) -> None:
-            asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            found = sorted(features, key=lambda f: f["id"], reverse="sortby" in asked[-1])
-            self.answer({"type": "FeatureCollection", "features": found, "links": []})
-
-        def log_message(self, *_) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        root = f"http://127.0.0.1:{server.server_port}"
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield root, conforms, asked
-        server.shutdown()
-
-
-def test_an_api_that_does_not_sort_is_told(cube, plain_api):
-    root, conforms, asked = plain_api
-    newest = ("search", "--stac", root, "--sort", "-properties.datetime", "--limit", "1", "--format", "items")
-    unsorted = cube.run(*newest)
-    assert "`sort` = `properties.datetime` was left out: the service does not say that it sorts" in unsorted.stderr, unsorted.stderr
-    assert "sortby" not in asked[-1]
-    conforms.append("https://api.stacspec.org/v1.0.0/item-search#sort")
-    in_order = cube.run(*newest)
-    assert "sort" not in in_order.stderr and json.loads(in_order.stdout)["id"] == "i3"
-    for field in ("properties.datetime", "datetime", "eo:cloud_cover", "id", "view:sun_azimuth"):
-        cube.run("search", "--stac", root, "--sort", f"-{field}")
-        assert asked[-1]["sortby"] == [{"field": field, "direction": "desc"}]
-
-
-def test_results_are_sources(client, tmp_path):
-    """A search that was kept is a source of a cube, as the service itself is."""
-    out = tmp_path / "found.parquet"
-    client.run("search", "--cmr", "-c", "HLSS30", *JUNE, "--out", out)
-    spec = tmp_path / "cube.toml"
-    spec.write_text(
-        f'[source]\nbackend = "stac"\nurl = "{out}"\n[grid]\ncrs = "EPSG:32632"\nresolution = 300.0\n'
-        "extent = [600000.0, 5090000.0, 800000.0, 5200000.0]\n[bands.B04]\n"
-    )
-    loaded = client.with_environment(CUBE_ACCESS="indirect").json("load", tmp_path / "cube", "--spec", spec, "--roi", "11.8,46.2,12.2,46.4", *JUNE)
-    assert loaded["written"] > 0 and loaded["failed"] == 0
-
-
 # Collections
 
 
@@ -633,67 +482,3 @@ def test_a_collection_is_described(client, api):
     told = client.run("describe", "MUR-JPL-L4-GLOB-v4.1").stdout
     files, links = told.split(" files of ")[0].splitlines()[-1], told.splitlines()[-1]
     assert files == "3" and links == "links: s3_credentials, service", told
-
-
-# Conversion
-
-
-def test_records_go_to_stac_and_come_back_as_they_were(client, tmp_path):
-    umm, stac, back = (tmp_path / name for name in ("umm.json", "stac.json", "back.json"))
-    client.run("search", "--cmr", "-c", "HLSS30", "--format", "umm", "--out", umm)
-    client.run("convert", "--to", "stac", umm, "--out", stac)
-    client.run("convert", "--to", "umm", stac, "--out", back)
-    assert json.loads(back.read_text())["items"] == json.loads(umm.read_text())["items"]
-    for item in json.loads(stac.read_text())["features"]:
-        assert_valid(item)
-    lines = tmp_path / "items.ndjson"
-    client.run("convert", "--to", "stac", umm, "--out", lines)
-    assert [json.loads(line) for line in lines.read_text().splitlines()] == json.loads(stac.read_text())["features"]
-
-
-def test_conversion_holds_little_and_loses_nothing(client, tmp_path):
-    """A file of any length, in any of its forms; a disk that is full leaves what was there."""
-    umm, lines, out = (tmp_path / name for name in ("umm.json", "umm.ndjson", "items.ndjson"))
-    client.run("search", "--cmr", "-c", "HLSS30", "--format", "umm", "--out", umm)
-    records = json.loads(umm.read_text())["items"]
-    with open(lines, "w") as file:
-        for copy in range(1 + 60_000_000 // umm.stat().st_size):
-            file.writelines(json.dumps({**r, "meta": {**r["meta"], "native-id": f"copy {copy}"}}) + "\n" for r in records)
-    peak = tmp_path / "peak"
-    subprocess.run(
-        [sys.executable, "-c", PEAK, peak, *client.command("convert", "--to", "stac", lines, "--out", out, "--quiet")], check=True
-    )
-    written = out.read_text().splitlines()
-    assert len(written) == len(lines.read_text().splitlines())
-    assert [json.loads(line)["id"] for line in written[: len(records)]] == [r["umm"]["GranuleUR"] for r in records]
-    assert int(peak.read_text()) < 250, "MiB, of which a debug build of the program itself has more than half"
-    pretty = tmp_path / "pretty.json"
-    pretty.write_text(json.dumps(records, indent=2))
-    forms = [json.loads(client.run("convert", "--to", "stac", form).stdout) for form in (umm, pretty)]
-    assert forms[0] == forms[1] and len(forms[0]["features"]) == len(records)
-    mixed = tmp_path / "mixed.json"
-    collection = {"umm": {"ShortName": "A", "Version": "1", "EntryTitle": "a"}}
-    mixed.write_text(json.dumps([records[0], collection]))
-    pretty.write_text("mine")
-    assert ".ndjson" in client.run("convert", "--to", "stac", mixed, "--out", pretty, exit_code=USAGE).stderr
-    assert pretty.read_text() == "mine"
-    if Path("/dev/full").exists():
-        with open("/dev/full", "wb") as full:
-            run = subprocess.run(client.command("convert", "--to", "stac", umm), stdout=full, stderr=subprocess.PIPE, text=True)
-        assert run.returncode == FAILED and "space" in run.stderr
-
-
-PEAK = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[2:], check=True)
-open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024))
-"""
-
-
-def test_what_cannot_be_converted_is_named(cube, tmp_path):
-    bad = tmp_path / "bad.json"
-    bad.write_text(json.dumps([{"umm": {"GranuleUR": "G1"}}, {"hello": "world"}]))
-    failed = cube.run("convert", "--to", "stac", bad, exit_code=None)
-    assert failed.returncode in (FAILED, USAGE) and "record 1" in failed.stderr and failed.stdout == ""
-    skipped = cube.run("convert", "--to", "stac", bad, "--skip-failed", exit_code=3)
-    assert "record 2" in skipped.stderr

@@ -74,6 +74,30 @@ def test_what_items_do_not_state_is_not_made_up(cube, tmp_path):
         assert [json.loads(line).get("collection") for line in everything.stdout.splitlines()] == [None] * 3
 
 
+def test_platforms_instruments_and_lists_are_conditions_of_items(cube, tmp_path):
+    """Of items as services write them: in small letters, in capitals, without any."""
+    item = {"type": "Feature", "stac_version": "1.1.0", "links": [], "assets": {}, "geometry": square(24, 24, 26, 26), "bbox": [24, 24, 26, 26]}
+    stated = [("a", "sentinel-2a", ["msi"]), ("b", "Sentinel-2A", ["MSI", "x"]), ("c", "sentinel-2b", ["msi"]), ("d", None, None)]
+    every = []
+    for name, platform, instruments in stated:
+        said = {"platform": platform, "instruments": instruments} if platform else {}
+        every.append({**item, "id": name, "properties": {"datetime": "2024-06-01T10:00:00Z", **said}})
+    file, index = tmp_path / "items.json", tmp_path / "items.parquet"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": every}))
+    cube.run("search", "--stac", file, "--out", index)
+    for source in (file, index):
+        for conditions, wanted in [
+            (["--platform", "SENTINEL-2A"], ["a", "b"]),
+            (["--instrument", "msi"], ["a", "b", "c"]),
+            (["--platform", "sentinel-2*", "--instrument", "X"], ["b"]),
+            (["--filter", "A_CONTAINS(instruments, ('msi')) AND S_WITHIN(geometry, BBOX(20, 20, 30, 30))"], ["a", "c"]),
+            (["--filter", "A_OVERLAPS(instruments, ('x', 'y')) OR S_TOUCHES(geometry, BBOX(26, 26, 30, 30)) AND instruments IS NULL"], ["b", "d"]),
+        ]:
+            found = cube.run("search", "--stac", source, *conditions, "--format", "items")
+            assert [json.loads(line)["id"] for line in found.stdout.splitlines()] == wanted, (source, conditions)
+            assert "left out" not in found.stderr
+
+
 def test_wide_items_and_crossings_are_told_apart(cube, tmp_path):
     """The extent of the United States with the Aleutians, and an item that crosses, with the box that `bounds` gives it."""
     wide = (-179.148909, -14.548699, 179.77847, 71.365162)

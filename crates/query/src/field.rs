@@ -8,7 +8,7 @@ use crate::problem::{Problem, Unread, plain};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Misread {
     given: Value,
-    message: String,
+    pub(crate) message: String,
     pub(crate) hint: String,
 }
 

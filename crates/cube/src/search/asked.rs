@@ -107,7 +107,7 @@ impl Asked {
         filters.extend(self.filter.clone());
         if !filters.is_empty() {
             let all: Vec<Value> = out.value.filter.take().map(|f| f.0).into_iter().chain(filters).collect();
-            let mut with_filter = StacItemQuery { filter: joined(&all)?.map(Into::into), ..out.value }.to_stac_for(service)?;
+            let mut with_filter = StacItemQuery { filter: joined(&all, service.has_filter())?.map(Into::into), ..out.value }.to_stac_for(service)?;
             with_filter.changes.retain(|c| c.field == "filter" || c.field == "query");
             with_filter.changes.splice(0..0, out.changes);
             out = with_filter;
@@ -143,7 +143,10 @@ impl Asked {
     pub(super) fn left_over(&self, service: Service) -> Result<StacItemQuery> {
         if service != Service::Cmr {
             let all = self.for_stac(Service::Stac)?.value;
-            return Ok(StacItemQuery { collections: Vec::new(), bbox: None, intersects: None, ..all });
+            let by_name = self.by_name().conditions_on_items().into_iter().map(|(_, condition)| condition);
+            let filters: Vec<Value> = all.filter.map(|f| f.0).into_iter().chain(by_name).collect();
+            let filter = joined(&filters, true)?.map(Into::into);
+            return Ok(StacItemQuery { collections: Vec::new(), bbox: None, intersects: None, filter, ..all });
         }
         let mut all = StacItemQuery::new();
         if let Some(Query::Items(base)) = &self.base {
@@ -151,7 +154,7 @@ impl Asked {
             (all.query, all.filter) = (base.query, base.filter);
         }
         let filters: Vec<Value> = all.filter.take().map(|f| f.0).into_iter().chain(self.filter.clone()).collect();
-        all.filter = joined(&filters)?.map(Into::into);
+        all.filter = joined(&filters, false)?.map(Into::into);
         Ok(all)
     }
 
@@ -179,9 +182,13 @@ fn with_json(search: StacItemQuery) -> Result<StacItemQuery> {
     Ok(StacItemQuery { filter, ..search })
 }
 
-/// All of some filters as one, in CQL2 JSON.
-fn joined(filters: &[Value]) -> Result<Option<Value>> {
-    let mut all: Vec<Value> = filters.iter().map(cube_catalog_stac::cql2_json).collect::<cube_backend::Result<_>>()?;
+/// All of some filters as one, in CQL2 JSON. What a service has to understand alone may be more than what can be evaluated here.
+fn joined(filters: &[Value], is_of_service: bool) -> Result<Option<Value>> {
+    let read = |filter: &Value| match cube_catalog_stac::cql2_json(filter) {
+        Err(e) if is_of_service && filter.is_object() && e.kind() == cube_backend::Kind::Unsupported => Ok(filter.clone()),
+        read => read,
+    };
+    let mut all: Vec<Value> = filters.iter().map(read).collect::<cube_backend::Result<_>>()?;
     Ok(if all.len() > 1 { Some(json!({"op": "and", "args": all})) } else { all.pop() })
 }
 
@@ -258,6 +265,18 @@ mod tests {
     fn beside(base: StacItemQuery, query: GranuleQuery, roi: Option<&str>) -> Asked {
         let region = roi.map(|text| SearchRegion::of_roi(&Roi::parse(text, None).expect("a region"), Some(300)).expect("a region"));
         Asked { base: Some(Query::Items(base)), query, region, ..Asked::default() }
+    }
+
+    #[test]
+    fn what_only_the_service_has_to_understand_is_left_to_it() {
+        let filter = json!({"op": ">", "args": [{"op": "+", "args": [{"property": "eo:cloud_cover"}, 1]}, 5]});
+        let asked = Asked { filter: Some(filter.clone()), ..Asked::default() };
+        let sent = asked.for_stac(Service::Stac).expect("a search").value.filter.expect("a filter").0;
+        assert_eq!(sent, filter);
+        for service in [Service::StacQuery, Service::CmrStac] {
+            assert!(asked.for_stac(service).is_err(), "nobody would filter for {service:?}");
+        }
+        assert!(asked.for_cmr().is_err());
     }
 
     #[test]

@@ -60,12 +60,11 @@ pub(super) fn of(json: &[u8], as_stac: &AsStac) -> Result<Option<Facts>> {
 }
 
 fn file(file: &File<'_>) -> FileFacts {
-    let places = || std::iter::once(&file.place).chain(&file.others).map(|place| place.url.url.as_ref());
-    let at = |scheme: &str| places().find(|url| url.split_once("://").is_some_and(|(s, _)| s.eq_ignore_ascii_case(scheme)));
+    let at = |scheme: &str| std::iter::once(&file.place).chain(&file.others).find(|place| place.scheme.eq_ignore_ascii_case(scheme));
     FileFacts {
         key: file.key.to_string(),
-        href: at("https").or_else(|| at("http")).unwrap_or(&file.place.url.url).to_owned(),
-        s3: at("s3").map(str::to_owned),
+        href: at("https").unwrap_or(&file.place).url.url.to_string(),
+        s3: at("s3").map(|place| place.url.url.to_string()),
         roles: file.kind.roles().iter().map(|role| (*role).to_owned()).collect(),
         media_type: file.media_type().map(Cow::into_owned),
         size: file.size(),

@@ -63,6 +63,9 @@ impl Local {
         if weak(&|change| !is_of_time(change)) {
             let left = asked.left_over(service)?;
             said = said_by(&left, service);
+            if service != Service::Cmr {
+                said.extend(asked.by_name().conditions_on_items().into_iter().map(|(field, _)| field.to_owned()));
+            }
             conditions = if weak(&|change| is_said(&said, change)) { stac::conditions(&left).map(Box::new) } else { None };
         }
         let is_larger = asked.region.as_ref().map(|region| region.told(service)).transpose()?.is_some_and(|told| told.is_larger);
@@ -247,6 +250,26 @@ mod tests {
         let (local, changes) = local(&both, Service::StacQuery);
         assert_eq!(changes.iter().map(|c| (c.field.as_str(), c.effect)).collect::<Vec<_>>(), [("intersects", Effect::Local)]);
         assert_eq!([(6.0, 1.0), (2.0, 1.0), (15.0, 15.0)].map(|(lon, lat)| admits(&local, lon, lat, json!({}))), [true, false, false]);
+    }
+
+    #[test]
+    fn platforms_and_instruments_are_found_however_they_are_spelt() {
+        let query = asked(json!({"type": "granules", "collections": "A.v1", "platform": "SENTINEL-2A", "instrument": ["OLI", "MSI"]}));
+        for service in [Service::Stac, Service::StacFilter, Service::StacQuery, Service::CmrStac] {
+            let (local, changes) = local(&query, service);
+            let effects: Vec<_> = changes.iter().map(|c| (c.field.as_str(), c.effect)).filter(|(field, _)| *field != "collections").collect();
+            assert_eq!(effects, [("instrument", Effect::Local), ("platform", Effect::Local)], "{service:?}");
+            let of = |platform: &str, instruments: Value| {
+                admits(&local, 0.0, 0.0, json!({"datetime": "2024-01-01T00:00:00Z", "platform": platform, "instruments": instruments}))
+            };
+            let found = [of("Sentinel-2A", json!(["msi", "x"])), of("sentinel-2b", json!(["msi"])), of("sentinel-2a", json!(["sar"]))];
+            assert_eq!(found, [true, false, false], "{service:?}");
+        }
+        let patterns = asked(json!({"type": "granules", "collections": "A.v1", "platform": "sentinel-2*", "instrument": "M*"}));
+        let (local, changes) = local(&patterns, Service::Stac);
+        assert_eq!(changes.iter().map(|c| c.effect).collect::<Vec<_>>(), [Effect::Dropped, Effect::Local], "{changes:?}");
+        let of = |platform: &str| admits(&local, 0.0, 0.0, json!({"datetime": "2024-01-01T00:00:00Z", "platform": platform}));
+        assert_eq!([of("Sentinel-2B"), of("landsat-8")], [true, false]);
     }
 
     #[test]

@@ -56,7 +56,9 @@ mod tests {
             (json!({"op": "<<", "args": []}), None, Some(("not an operator", true))),
             (json!({"op": "lt", "args": [{"property": "gsd"}, 5]}), stac, Some(("not an operator", true))),
             (json!({"op": "a_contains", "args": [{"property": "instruments"}, ["oli"]]}), stac, None),
-            (json!({"op": "a_contains", "args": [{"property": "instruments"}, ["oli"]]}), cmr, Some(("cannot be evaluated here", true))),
+            (json!({"op": "a_contains", "args": [{"property": "instruments"}, ["oli"]]}), cmr, Some(("no words for it", false))),
+            (json!({"op": ">", "args": [{"op": "+", "args": [{"property": "gsd"}, 1]}, 5]}), stac, None),
+            (json!({"op": ">", "args": [{"op": "+", "args": [{"property": "gsd"}, 1]}, 5]}), cmr, Some(("cannot be evaluated here", true))),
             (json!({"op": "=", "args": [{"property": "gsd"}]}), cmr, Some(("has 1 arguments", true))),
             (json!(""), None, Some(("is empty", true))),
         ] {

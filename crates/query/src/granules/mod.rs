@@ -227,7 +227,10 @@ impl GranuleQuery {
             "intersects" => self.add_geometry(&given).map(|()| None),
             "cloud_cover" if given.is_number() || given.as_str().is_some_and(|t| !t.contains(',')) => {
                 let n = crate::problem::plain(&given);
-                let hint = format!("write [0, {n}] for at most that, [{n}, 100] for at least that");
+                let hint = match n.split_once('-').map(|(low, high)| (low.trim(), high.trim())) {
+                    Some((low, high)) if !low.is_empty() => format!("write `{low},{high}`, or [{low}, {high}]"),
+                    _ => format!("write [0, {n}] for at most that, [{n}, 100] for at least that"),
+                };
                 Err(Misread::new(&given, "is one number where a range is wanted", hint))
             }
             "doi" => Ok(Some((name.to_owned(), crate::ids::bare_dois(given)))),

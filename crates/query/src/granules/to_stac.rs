@@ -72,6 +72,29 @@ impl GranuleQuery {
         self.to_stac_for(Service::Stac)
     }
 
+    /// Conditions that items can be held against, and that no service is asked for: platforms and instruments are spelt in many ways, and CMR pays no
+    /// heed to case. Each in CQL2 JSON, with the field that it comes from; `casei` of a list is meant of each member.
+    pub fn conditions_on_items(&self) -> Vec<(&'static str, Value)> {
+        let of = |parameter: &str, option: &str| self.options.get(parameter, option);
+        let folded = |parameter: &str, v: Value| if of(parameter, "ignore_case") == Some(false) { v } else { cql2::op("casei", vec![v]) };
+        let is_pattern = |parameter: &str, name: &String| of(parameter, "pattern") != Some(false) && is_pattern(name);
+        let mut out = Vec::new();
+        let names = self.platform.iter().map(|name| {
+            if is_pattern("platform", name) {
+                return cql2::like("platform", name, of("platform", "ignore_case") != Some(false));
+            }
+            cql2::op("=", vec![folded("platform", cql2::property("platform")), folded("platform", json!(name))])
+        });
+        let every = of("platform", "and") == Some(true);
+        out.extend(if every { cql2::all(names.collect()) } else { cql2::any(names.collect()) }.map(|c| ("platform", c)));
+        if !self.instrument.is_empty() && !self.instrument.iter().any(|name| is_pattern("instrument", name)) {
+            let operator = if of("instrument", "and") == Some(true) { "a_contains" } else { "a_overlaps" };
+            let sides = [cql2::property("instruments"), json!(self.instrument)].map(|side| folded("instrument", side));
+            out.push(("instrument", cql2::op(operator, sides.to_vec())));
+        }
+        out
+    }
+
     /// The same in the words of a certain kind of STAC service. [`Service::Cmr`] counts as [`Service::Stac`].
     ///
     /// # Errors
@@ -296,9 +319,14 @@ impl Writer {
         let written = q.written();
         for field in ONLY_CMR {
             if let Some(value) = written.get(field) {
-                self.drop(field, plain(value), "only CMR knows it");
-                if matches!(field, "platform" | "instrument") {
-                    self.out.advise("write a filter of the STAC query on the property that the collection has for it");
+                let (reason, filter) = match field {
+                    "platform" => ("each service spells it in its own way", format!("platform = '{}'", plain(value))),
+                    "instrument" => ("each service spells it in its own way", format!("A_CONTAINS(instruments, ('{}'))", plain(value))),
+                    _ => ("only CMR knows it", String::new()),
+                };
+                self.drop(field, plain(value), reason);
+                if !filter.is_empty() {
+                    self.out.advise(format!("for a service to filter, write a filter as its collection spells it: {filter}"));
                 }
             }
         }

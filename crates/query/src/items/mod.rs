@@ -251,16 +251,18 @@ impl StacItemQuery {
             "sortby" if given.is_string() => Ok(Some((name.to_owned(), plain(&given).split(',').map(Value::from).collect()))),
             // A second condition is one more, as with all fields that can hold several.
             "query" => {
-                let Json(given) = Json::read(&given)?;
-                let before = self.query.take().and_then(|q| if let Value::Object(map) = q.0 { Some(map) } else { None });
-                let merged = match (before, given) {
-                    (Some(mut map), Value::Object(more)) => {
-                        map.extend(more);
-                        Value::Object(map)
-                    }
-                    (_, given) => given,
+                let given = rules::query_of_texts(Json::read(&given)?.0)?;
+                let merged = match self.query.take() {
+                    Some(Json(before)) => rules::both_queries(before, given)?,
+                    None => given,
                 };
                 Ok(Some((name.to_owned(), merged)))
+            }
+            // Of a feature, where it lies.
+            "intersects" => {
+                let Json(given) = Json::read(&given)?;
+                let geometry = given.get("geometry").filter(|g| g.is_object()).cloned();
+                Ok(Some((name.to_owned(), geometry.unwrap_or(given))))
             }
             _ => Ok(Some((name.to_owned(), given))),
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::StacItemQuery;
 use crate::{
     cql2,
+    field::{Misread, json_number},
     problem::{Converted, Effect, Problem, plain},
 };
 
@@ -108,6 +109,54 @@ fn collect_positions(coordinates: &Value, levels: usize, into: &mut Vec<[f64; 2]
         _ => return false,
     }
     true
+}
+
+/// Conditions that are given as pystac-client takes them, `["eo:cloud_cover<10"]`, as an object; anything else as it is.
+///
+/// # Errors
+/// A text in a list that is no condition.
+pub(super) fn query_of_texts(query: Value) -> Result<Value, Misread> {
+    const SIGNS: [(&str, &str); 6] = [(">=", "gte"), ("<=", "lte"), ("<>", "neq"), ("=", "eq"), (">", "gt"), ("<", "lt")];
+    let texts = match &query {
+        Value::Array(all) => all.as_slice(),
+        Value::String(_) => std::slice::from_ref(&query),
+        _ => return Ok(query),
+    };
+    let mut conditions = json!({});
+    for given in texts {
+        let text = given.as_str().unwrap_or_default();
+        let parts = SIGNS.iter().find_map(|(sign, name)| text.split_once(sign).map(|(property, value)| (property.trim(), *name, value.trim())));
+        let Some((property, operator, value)) = parts.filter(|(property, _, value)| !property.is_empty() && !value.is_empty()) else {
+            let message = format!("has `{}`, which is no condition on a property", plain(given));
+            return Err(Misread::new(&query, message, "write \"eo:cloud_cover<10\", or {\"eo:cloud_cover\": {\"lt\": 10}}"));
+        };
+        let value = value.parse().ok().filter(|n: &f64| n.is_finite()).map_or_else(|| json!(value), json_number);
+        conditions = both_queries(conditions, json!({property: {operator: value}})).map_err(|e| Misread::new(&query, e.message, e.hint))?;
+    }
+    Ok(conditions)
+}
+
+/// The conditions of both queries. What is no query is left to be told so.
+///
+/// # Errors
+/// Two conditions of a property with one operator, which the `query` extension has no form for.
+pub(super) fn both_queries(mut before: Value, more: Value) -> Result<Value, Misread> {
+    let (Value::Object(all), Value::Object(new)) = (&mut before, &more) else { return Ok(more) };
+    for (property, conditions) in new {
+        match (all.get_mut(property), conditions) {
+            (Some(Value::Object(known)), Value::Object(new)) => {
+                for (operator, value) in new {
+                    if known.insert(operator.clone(), value.clone()).is_some_and(|known| known != *value) {
+                        let given = json!({property: {operator: value}});
+                        let hint = "join the two to one, or write one of them as a filter";
+                        return Err(Misread::new(&given, format!("is a second `{operator}` of `{property}`, and `query` has room for one"), hint));
+                    }
+                }
+            }
+            _ => drop(all.insert(property.clone(), conditions.clone())),
+        }
+    }
+    Ok(before)
 }
 
 fn check_query(query: &Value, problems: &mut Vec<Problem>) {

@@ -238,6 +238,25 @@ fn wrong_items_are_named_all_at_once() {
     assert!(query.to_stac().is_err() && query.to_cmr().is_err());
 }
 
+/// What pystac-client takes: conditions as texts, a feature for a place.
+#[test]
+fn short_forms_of_items_are_read() {
+    let read = |field: &str, value: serde_json::Value| StacItemQuery::new().with(field, value);
+    let query = read("query", json!(["eo:cloud_cover<10", "eo:cloud_cover >= 2.5", "platform=landsat-8"]));
+    let wanted = json!({"eo:cloud_cover": {"lt": 10, "gte": 2.5}, "platform": {"eq": "landsat-8"}});
+    assert_eq!(query.to_stac().expect("valid").value.body()["query"], wanted);
+    let joined = read("query", json!({"eo:cloud_cover": {"gte": 2.5}}))
+        .with("query", json!("eo:cloud_cover<10"))
+        .with("query", json!({"platform": {"eq": "landsat-8"}}));
+    assert_eq!(joined.to_stac().expect("valid").value.body()["query"], wanted);
+    for wrong in [json!(["eo:cloud_cover"]), json!(["<10"]), json!([10]), json!(["a<1", "a<2"])] {
+        assert_eq!(read("query", wrong.clone()).validate().len(), 1, "{wrong}");
+    }
+    let point = json!({"type": "Point", "coordinates": [1, 2]});
+    let feature = read("intersects", json!({"type": "Feature", "properties": {}, "geometry": point}));
+    assert_eq!(feature.to_stac().expect("valid").value.body()["intersects"], point);
+}
+
 #[test]
 fn collections_in_the_words_of_stac() {
     let query = CollectionQuery::new().keyword("ocean").bounding_box([1, 2, 3, 4]).temporal("2024").provider("P").limit(10).sort("-entry_title");

@@ -245,7 +245,7 @@ async fn filters_that_a_server_does_not_know_are_not_sent() {
     assert_eq!(ids(&fake, &q).await.expect("items"), ["c/i1"]);
     let sent = body(&fake.searches()[0]);
     assert_eq!((sent.get("filter"), sent.get("query")), (None, None));
-    let e = ids(&fake, &PatchQuery { filter: Some(json!("s_within(geometry, POINT(1 1))")), ..query() }).await.expect_err("nobody can");
+    let e = ids(&fake, &PatchQuery { filter: Some(json!("s_near(geometry, POINT(1 1))")), ..query() }).await.expect_err("nobody can");
     assert_eq!(e.kind(), Kind::Unsupported);
 }
 

@@ -3,10 +3,10 @@
 use std::{borrow::Cow, cmp::Ordering};
 
 use cube_core::TimeValue;
-use geo::Intersects;
+use geo::{HasDimensions, Intersects, Relate};
 use serde_json::Value;
 
-use super::{Comparison, Expr, Operand, Relation};
+use super::{Comparison, Expr, Members, Operand, Place, Relation};
 use crate::{item::Item, patch::Facts, time};
 
 /// The value of a property or of a literal.
@@ -45,31 +45,35 @@ impl Expr {
                 value(a)?.text().map(|t| like(&t.chars().collect::<Vec<_>>(), &pattern.chars().collect::<Vec<_>>()))
             }
             Self::IsNull(a) => Some(value(a).is_none()),
-            Self::Intersects(a, b) if facts.outline.is_nowhere() && (is_place(a) || is_place(b)) => nowhere,
-            Self::Intersects(a, b) => intersects(&place(a, item, facts)?, &place(b, item, facts)?),
+            Self::Spatial(_, a, b) if facts.outline.is_nowhere() && (is_place(a) || is_place(b)) => nowhere,
+            Self::Spatial(lies, a, b) => lie(*lies, &place(a, item, facts)?, &place(b, item, facts)?),
+            Self::Array(members, a, b) => Some(share(*members, &list(a, item, facts)?, &list(b, item, facts)?)),
             Self::Temporal(r, a, b) => relate(*r, value(a)?.span()?, value(b)?.span()?),
         }
     }
 
     /// The properties that it asks for.
     pub(crate) fn properties(&self, into: &mut Vec<String>) {
-        let mut operand = |o: &Operand| {
-            let mut o = o;
-            while let Operand::CaseInsensitive(inner) = o {
-                o = inner;
-            }
-            if let Operand::Property(name) = o {
-                into.push(name.clone());
-            }
-        };
+        let mut operand = |o: &Operand| o.properties(into);
         match self {
             Self::Always(_) => {}
             Self::And(all) | Self::Or(all) => all.iter().for_each(|e| e.properties(into)),
             Self::Not(e) => e.properties(into),
-            Self::Compare(_, a, b) | Self::Intersects(a, b) | Self::Temporal(_, a, b) => [a, b].into_iter().for_each(operand),
+            Self::Compare(_, a, b) | Self::Spatial(_, a, b) | Self::Array(_, a, b) | Self::Temporal(_, a, b) => [a, b].into_iter().for_each(operand),
             Self::In(a, list) => std::iter::once(a).chain(list).for_each(operand),
             Self::Between(a, b, c) => [a, b, c].into_iter().for_each(operand),
             Self::Like(a, _) | Self::IsNull(a) => operand(a),
+        }
+    }
+}
+
+impl Operand {
+    fn properties(&self, into: &mut Vec<String>) {
+        match self {
+            Self::Property(name) => into.push(name.clone()),
+            Self::CaseInsensitive(inner) => inner.properties(into),
+            Self::List(all) => all.iter().for_each(|o| o.properties(into)),
+            _ => {}
         }
     }
 }
@@ -163,10 +167,38 @@ fn scalar<'a>(o: &'a Operand, item: &'a Item, facts: &'a Facts) -> Option<Scalar
         Operand::Instant(t) => Some(Scalar::Instant(*t)),
         Operand::Interval(a, b) => Some(Scalar::Interval(*a, *b)),
         Operand::Geometry(g) => Some(Scalar::Geometry(Cow::Borrowed(g))),
-        Operand::CaseInsensitive(inner) => match scalar(inner, item, facts)? {
-            Scalar::Text(t) => Some(Scalar::Text(t.to_lowercase().into())),
-            other => Some(other),
+        Operand::List(_) => None,
+        Operand::CaseInsensitive(inner) => scalar(inner, item, facts).map(folded),
+    }
+}
+
+fn folded(value: Scalar<'_>) -> Scalar<'_> {
+    match value {
+        Scalar::Text(t) => Scalar::Text(t.to_lowercase().into()),
+        other => other,
+    }
+}
+
+/// The members of a list; what is no list has none.
+fn list<'a>(o: &'a Operand, item: &'a Item, facts: &'a Facts) -> Option<Vec<Scalar<'a>>> {
+    match o {
+        Operand::List(all) => all.iter().map(|o| scalar(o, item, facts)).collect(),
+        Operand::CaseInsensitive(inner) => Some(list(inner, item, facts)?.into_iter().map(folded).collect()),
+        _ => match scalar(o, item, facts)? {
+            Scalar::List(all) => all.iter().map(Scalar::of).collect(),
+            _ => None,
         },
+    }
+}
+
+fn share(members: Members, a: &[Scalar<'_>], b: &[Scalar<'_>]) -> bool {
+    let is_in = |one: &Scalar<'_>, all: &[Scalar<'_>]| all.iter().any(|other| compare(Comparison::Equal, one, other) == Some(true));
+    let (b_in_a, a_in_b) = (|| b.iter().all(|one| is_in(one, a)), || a.iter().all(|one| is_in(one, b)));
+    match members {
+        Members::Equals => a_in_b() && b_in_a(),
+        Members::Contains => b_in_a(),
+        Members::ContainedBy => a_in_b(),
+        Members::Overlaps => a.iter().any(|one| is_in(one, b)),
     }
 }
 
@@ -221,10 +253,20 @@ fn relate(r: Relation, a: Span, b: Span) -> Option<bool> {
     })
 }
 
-fn intersects(a: &Scalar<'_>, b: &Scalar<'_>) -> Option<bool> {
+fn lie(lies: Place, a: &Scalar<'_>, b: &Scalar<'_>) -> Option<bool> {
     let (Scalar::Geometry(a), Scalar::Geometry(b)) = (a, b) else { return None };
-    let geometry = |g: &geojson::Geometry| geo::Geometry::<f64>::try_from(g).ok();
-    Some(geometry(a)?.intersects(&geometry(b)?))
+    let geometry = |g: &geojson::Geometry| geo::Geometry::<f64>::try_from(g).ok().filter(|g| !g.is_empty());
+    let (a, b) = (geometry(a)?, geometry(b)?);
+    Some(match lies {
+        Place::Intersects => a.intersects(&b),
+        Place::Disjoint => !a.intersects(&b),
+        Place::Within => a.relate(&b).is_within(),
+        Place::Contains => a.relate(&b).is_contains(),
+        Place::Equals => a.relate(&b).is_equal_topo(),
+        Place::Touches => a.relate(&b).is_touches(),
+        Place::Crosses => a.relate(&b).is_crosses(),
+        Place::Overlaps => a.relate(&b).is_overlaps(),
+    })
 }
 
 /// `%` any text, `_` one character, `\` takes the next as it is. Linear in memory, and never worse than the product of lengths.

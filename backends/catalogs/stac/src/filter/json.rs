@@ -4,7 +4,7 @@ use cube_backend::Result;
 use cube_core::TimeValue;
 use serde_json::{Map, Value, json};
 
-use super::{Comparison, Expr, Operand, Relation, invalid, unsupported};
+use super::{Comparison, Expr, Operand, Place, Relation, function, invalid, is_of_lists, name_of, unsupported};
 use crate::time;
 
 /// How deep a filter may nest; deeper ones are an attack on the stack.
@@ -38,14 +38,13 @@ fn expr(value: &Value, depth: usize) -> Result<Expr> {
         ("between", [item, low, high]) => Ok(Expr::Between(operand(item)?, operand(low)?, operand(high)?)),
         ("between", [item, Value::Array(ends)]) if ends.len() == 2 => Ok(Expr::Between(operand(item)?, operand(&ends[0])?, operand(&ends[1])?)),
         ("like", [item, pattern]) => like(operand(item)?, operand(pattern)?),
-        ("s_intersects" | "intersects", [a, b]) => Ok(Expr::Intersects(operand(a)?, operand(b)?)),
-        (name, [a, b]) => match (
-            Comparison::parse(if name == "!=" { "<>" } else { name }),
-            Relation::parse(if name == "anyinteracts" { "t_intersects" } else { name }),
-        ) {
-            (Some(c), _) => Ok(Expr::Compare(c, operand(a)?, operand(b)?)),
-            (_, Some(r)) => Ok(Expr::Temporal(r, operand(a)?, operand(b)?)),
-            _ => Err(unsupported(op)),
+        (name, [a, b]) if is_of_lists(name) => function(name, list(a)?, list(b)?).ok_or_else(|| unsupported(op)),
+        (name, [a, b]) => match Comparison::parse(if name == "!=" { "<>" } else { name }) {
+            Some(c) => Ok(Expr::Compare(c, operand(a)?, operand(b)?)),
+            // What it is called is said before what is wrong with its values.
+            None => function(name, Operand::Bool(true), Operand::Bool(true))
+                .ok_or_else(|| unsupported(op))
+                .and_then(|_| function(name, operand(a)?, operand(b)?).ok_or_else(|| unsupported(op))),
         },
         _ => Err(unsupported(op)),
     }
@@ -61,6 +60,15 @@ pub(super) fn like(item: Operand, pattern: Operand) -> Result<Expr> {
             _ => Err(invalid("the pattern of `like` is not a text")),
         },
         _ => Err(invalid("the pattern of `like` is not a text")),
+    }
+}
+
+/// A list, or a property that holds one; also within `casei`, which then is meant of each member.
+fn list(value: &Value) -> Result<Operand> {
+    match (value, value.get("op").and_then(Value::as_str), value.get("args").and_then(Value::as_array).map(Vec::as_slice)) {
+        (Value::Array(all), ..) => all.iter().map(operand).collect::<Result<_>>().map(Operand::List),
+        (_, Some("casei"), Some([one])) => list(one).map(|inner| Operand::CaseInsensitive(Box::new(inner))),
+        _ => operand(value),
     }
 }
 
@@ -150,7 +158,7 @@ pub(super) fn write(e: &Expr) -> Value {
         Expr::Not(one) => op("not", vec![write(one)]),
         Expr::Compare(c, a, Operand::Interval(start, end)) => write(&beside_a_span(*c, a, *start, *end)),
         Expr::Compare(c, Operand::Interval(start, end), b) => write(&beside_a_span(c.turned(), b, *start, *end)),
-        Expr::Compare(c, a, b) => op(c.name(), vec![value_of(a), value_of(b)]),
+        Expr::Compare(c, a, b) => op(name_of(&Comparison::ALL, *c), vec![value_of(a), value_of(b)]),
         Expr::In(a, list) if list.iter().any(is_span) => {
             write(&Expr::Or(list.iter().map(|one| Expr::Compare(Comparison::Equal, a.clone(), one.clone())).collect()))
         }
@@ -163,8 +171,9 @@ pub(super) fn write(e: &Expr) -> Value {
         Expr::Like(a @ Operand::CaseInsensitive(_), p) => op("like", vec![value_of(a), json!({"op": "casei", "args": [p]})]),
         Expr::Like(a, p) => op("like", vec![value_of(a), json!(p)]),
         Expr::IsNull(a) => op("isNull", vec![value_of(a)]),
-        Expr::Intersects(a, b) => op("s_intersects", vec![value_of(a), value_of(b)]),
-        Expr::Temporal(r, a, b) => op(r.name(), vec![value_of(a), value_of(b)]),
+        Expr::Spatial(place, a, b) => op(name_of(&Place::ALL, *place), vec![value_of(a), value_of(b)]),
+        Expr::Array(members, a, b) => op(members.name(), vec![value_of(a), value_of(b)]),
+        Expr::Temporal(r, a, b) => op(name_of(&Relation::ALL, *r), vec![value_of(a), value_of(b)]),
     }
 }
 
@@ -202,6 +211,7 @@ fn value_of(o: &Operand) -> Value {
             json!({"interval": [end(a), end(b)]})
         }
         Operand::Geometry(g) => json!(g),
+        Operand::List(all) => all.iter().map(value_of).collect(),
         Operand::CaseInsensitive(inner) => json!({"op": "casei", "args": [value_of(inner)]}),
     }
 }

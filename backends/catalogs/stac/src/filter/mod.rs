@@ -1,8 +1,8 @@
 //! Filters over the properties of items: CQL2 (JSON and text) and STAC's `query` extension, read into one expression.
 //!
-//! Understood are: `=`, `<>`, `<`, `<=`, `>`, `>=`, `and`, `or`, `not`, `in`, `between`, `like`, `isNull`, `casei`, `s_intersects`
-//! (also as `intersects`), `t_intersects`, `t_before`, `t_after`, `t_during`, and properties, numbers, texts, booleans,
-//! `timestamp`, `date`, `interval`, GeoJSON or WKT geometries and `bbox`. Anything else is refused by name.
+//! Understood are: `=`, `<>`, `<`, `<=`, `>`, `>=`, `and`, `or`, `not`, `in`, `between`, `like`, `isNull`, `casei`, the functions `s_…` of places
+//! (`s_intersects` also as `intersects`) and `a_…` of lists, `t_intersects`, `t_before`, `t_after`, `t_during`, and properties, numbers, texts,
+//! booleans, lists, `timestamp`, `date`, `interval`, GeoJSON or WKT geometries and `bbox`. Anything else is refused by name.
 //!
 //! As in SQL, a comparison with a property that an item lacks is neither true nor false, and such an item is not found.
 
@@ -31,7 +31,8 @@ pub(crate) enum Expr {
     /// `%` stands for any text, `_` for one character, `\` for the next character itself.
     Like(Operand, String),
     IsNull(Operand),
-    Intersects(Operand, Operand),
+    Spatial(Place, Operand, Operand),
+    Array(Members, Operand, Operand),
     Temporal(Relation, Operand, Operand),
 }
 
@@ -53,6 +54,28 @@ pub(crate) enum Relation {
     During,
 }
 
+/// How places lie to one another (OGC 21-065r2, clause 7.8), by the dimensions of what they share (DE-9IM).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Intersects,
+    Disjoint,
+    Within,
+    Contains,
+    Equals,
+    Touches,
+    Crosses,
+    Overlaps,
+}
+
+/// What lists have in common, as sets (OGC 21-065r2, clause 7.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Members {
+    Equals,
+    Contains,
+    ContainedBy,
+    Overlaps,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Operand {
     Property(String),
@@ -63,6 +86,8 @@ pub(crate) enum Operand {
     /// Both ends belong to it; an open end is `None`.
     Interval(Option<cube_core::TimeValue>, Option<cube_core::TimeValue>),
     Geometry(geojson::Geometry),
+    /// Of functions of lists alone.
+    List(Vec<Self>),
     /// Compared without regard to case.
     CaseInsensitive(Box<Self>),
 }
@@ -72,11 +97,7 @@ impl Comparison {
         [("=", Self::Equal), ("<>", Self::NotEqual), ("<", Self::Less), ("<=", Self::LessEqual), (">", Self::Greater), (">=", Self::GreaterEqual)];
 
     fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, c)| *c)
-    }
-
-    fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, c)| *c == self).map_or("=", |(name, _)| name)
+        named(&Self::ALL, text)
     }
 
     /// The same with the sides exchanged.
@@ -92,16 +113,62 @@ impl Comparison {
 }
 
 impl Relation {
+    const ALL: [(&'static str, Self); 5] = [
+        ("t_intersects", Self::Intersects),
+        ("t_before", Self::Before),
+        ("t_after", Self::After),
+        ("t_during", Self::During),
+        ("anyinteracts", Self::Intersects),
+    ];
+}
+
+impl Place {
+    const ALL: [(&'static str, Self); 9] = [
+        ("s_intersects", Self::Intersects),
+        ("s_disjoint", Self::Disjoint),
+        ("s_within", Self::Within),
+        ("s_contains", Self::Contains),
+        ("s_equals", Self::Equals),
+        ("s_touches", Self::Touches),
+        ("s_crosses", Self::Crosses),
+        ("s_overlaps", Self::Overlaps),
+        ("intersects", Self::Intersects),
+    ];
+}
+
+impl Members {
     const ALL: [(&'static str, Self); 4] =
-        [("t_intersects", Self::Intersects), ("t_before", Self::Before), ("t_after", Self::After), ("t_during", Self::During)];
+        [("a_equals", Self::Equals), ("a_contains", Self::Contains), ("a_containedby", Self::ContainedBy), ("a_overlaps", Self::Overlaps)];
 
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, r)| *r)
-    }
-
+    /// As the standard spells it.
     fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, r)| *r == self).map_or("t_intersects", |(name, _)| name)
+        if self == Self::ContainedBy { "a_containedBy" } else { name_of(&Self::ALL, self) }
     }
+}
+
+fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Option<T> {
+    all.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}
+
+/// The first name of a value.
+fn name_of<T: PartialEq>(all: &[(&'static str, T)], value: T) -> &'static str {
+    all.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
+}
+
+/// Whether a function is one of lists.
+fn is_of_lists(name: &str) -> bool {
+    named(&Members::ALL, name).is_some()
+}
+
+/// A function of two values, by its name in small letters.
+fn function(name: &str, a: Operand, b: Operand) -> Option<Expr> {
+    if let Some(relation) = named(&Relation::ALL, name) {
+        return Some(Expr::Temporal(relation, a, b));
+    }
+    if let Some(place) = named(&Place::ALL, name) {
+        return Some(Expr::Spatial(place, a, b));
+    }
+    named(&Members::ALL, name).map(|members| Expr::Array(members, a, b))
 }
 
 /// Reads a filter as text or JSON; a JSON text in a string is JSON.
@@ -139,5 +206,5 @@ fn invalid(what: impl std::fmt::Display) -> Error {
 
 fn unsupported(name: &str) -> Error {
     Error::unsupported(format!("the filter uses `{name}`, which cannot be evaluated here"))
-        .with_hint("use comparisons, and, or, not, in, between, like, isNull, casei, s_intersects, t_intersects, t_before, t_after, t_during")
+        .with_hint("use comparisons, and, or, not, in, between, like, isNull, casei, s_intersects and its like, a_contains and its like, t_intersects, t_before, t_after, t_during")
 }

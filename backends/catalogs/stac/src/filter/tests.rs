@@ -67,6 +67,19 @@ fn text_filters_are_evaluated() {
         ("S_INTERSECTS(geometry, MULTIPOLYGON(((9 9, 10 9, 10 10, 9 9)), ((7 46, 7.1 46, 7.1 46.1, 7 46))))", Some(true)),
         ("S_INTERSECTS(geometry, BBOX(7.9, 46.9, 10, 50))", Some(true)),
         ("S_INTERSECTS(geometry, BBOX(170, 40, -170, 50))", Some(false)),
+        ("S_WITHIN(geometry, POLYGON((6 45, 9 45, 9 48, 6 48, 6 45)))", Some(true)),
+        ("S_WITHIN(geometry, POLYGON((7.5 46.5, 9 46.5, 9 48, 7.5 48, 7.5 46.5)))", Some(false)),
+        ("S_CONTAINS(geometry, POINT(7.5 46.5)) AND NOT S_CONTAINS(geometry, POINT(7 46))", Some(true)),
+        ("S_TOUCHES(geometry, POINT(7 46)) AND S_DISJOINT(geometry, POINT(9 9))", Some(true)),
+        ("S_EQUALS(geometry, BBOX(7, 46, 8, 47)) AND S_CROSSES(geometry, LINESTRING(6 46.5, 9 46.5))", Some(true)),
+        ("S_OVERLAPS(geometry, BBOX(7.5, 46.5, 9, 48)) AND NOT S_OVERLAPS(geometry, BBOX(6, 45, 9, 48))", Some(true)),
+        ("S_DISJOINT(missing, POINT(9 9))", None),
+        ("A_CONTAINS(instruments, ('msi')) AND A_OVERLAPS(instruments, ('oli', 'msi'))", Some(true)),
+        ("A_CONTAINS(instruments, ('msi', 'oli'))", Some(false)),
+        ("A_CONTAINEDBY(instruments, ('msi', 'oli')) AND NOT A_EQUALS(instruments, ('msi', 'oli'))", Some(true)),
+        ("A_EQUALS(instruments, ('msi', 'msi'))", Some(true)),
+        ("A_OVERLAPS(instruments, ('MSI'))", Some(false)),
+        ("A_OVERLAPS(missing, ('msi')) OR A_OVERLAPS(platform, ('msi'))", None),
         ("(eo:cloud_cover < 5 OR (good = true)) AND NOT (platform = 'x')", Some(true)),
         ("nested.deep = 3", Some(true)),
         ("id = 'S2A_1' AND collection = 'sentinel-2-l2a'", Some(true)),
@@ -129,6 +142,8 @@ fn json_filters_are_evaluated() {
         (json!({"op": "isNull", "args": [{"property": "eo:cloud_cover"}]}), false),
         (json!({"op": "not", "args": [{"op": "=", "args": [{"property": "good"}, false]}]}), true),
         (json!({"op": "s_intersects", "args": [{"property": "geometry"}, {"bbox": [0, 0, 1, 1]}]}), false),
+        (json!({"op": "a_overlaps", "args": [{"op": "casei", "args": [{"property": "instruments"}]}, {"op": "casei", "args": [["MSI"]]}]}), true),
+        (json!({"op": "a_containedBy", "args": [{"property": "instruments"}, ["msi", 3]]}), true),
         (json!("{\"op\": \"=\", \"args\": [{\"property\": \"platform\"}, \"Sentinel-2A\"]}"), true),
     ] {
         let e = parse(&filter).expect("a filter");
@@ -139,11 +154,12 @@ fn json_filters_are_evaluated() {
 #[test]
 fn what_is_not_understood_is_refused_by_name() {
     for (filter, name) in [
-        (json!("S_WITHIN(geometry, POINT(1 1))"), "s_within"),
+        (json!("S_NEAR(geometry, POINT(1 1))"), "s_near"),
         (json!("avg(a) > 3"), "avg"),
         (json!("eo:cloud_cover + 1 < 3"), "`+`"),
         (json!("a * 2 = 3"), "*"),
-        (json!({"op": "a_contains", "args": [{"property": "x"}, ["y"]]}), "a_contains"),
+        (json!({"op": "a_meets", "args": [{"property": "x"}, ["y"]]}), "a_meets"),
+        (json!({"op": "=", "args": [{"property": "x"}, ["y"]]}), "y"),
         (json!({"op": "=", "args": [{"op": "+", "args": [{"property": "x"}, 1]}, 3]}), "+"),
         (json!("a = "), "ends too early"),
         (json!("a = 'open"), "open"),

@@ -2,7 +2,7 @@
 
 use cube_backend::Result;
 
-use super::{Comparison, Expr, Operand, Relation, invalid, json, unsupported};
+use super::{Comparison, Expr, Operand, function, invalid, is_of_lists, json, unsupported};
 
 /// How deep a filter may nest; deeper ones are an attack on the stack.
 const DEPTH: usize = 64;
@@ -238,20 +238,19 @@ impl<'a> Parser<'a> {
     }
 
     fn function(&mut self, name: &str) -> Result<Expr> {
-        let relation = Relation::parse(if name == "anyinteracts" { "t_intersects" } else { name });
-        if relation.is_none() && !matches!(name, "s_intersects" | "intersects") {
-            return Err(unsupported(name));
-        }
+        let operand = |parser: &mut Self| match parser.is_sign(0, "(") && is_of_lists(name) {
+            true => parser.list().map(Operand::List),
+            false => parser.operand(),
+        };
+        // What it is called is said before what is wrong with its values.
+        function(name, Operand::Bool(true), Operand::Bool(true)).ok_or_else(|| unsupported(name))?;
         self.at += 1;
         self.expect("(")?;
-        let a = self.operand()?;
+        let a = operand(self)?;
         self.expect(",")?;
-        let b = self.operand()?;
+        let b = operand(self)?;
         self.expect(")")?;
-        Ok(match relation {
-            Some(r) => Expr::Temporal(r, a, b),
-            None => Expr::Intersects(a, b),
-        })
+        function(name, a, b).ok_or_else(|| unsupported(name))
     }
 
     fn list(&mut self) -> Result<Vec<Operand>> {

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 import shapely
+from support.programs import USAGE
 from support.searching import ids, items
 
 # Touches some of the twelve scenes of the demo, not all.
@@ -51,6 +52,15 @@ def test_what_results_do_not_say_is_told(cube, demo_archive, tmp_path):
         found = cube.run("search", "--stac", source, "--toi", "2024-06-02", "--format", "items")
         assert "2 items state no time" in found.stderr and [json.loads(line)["id"] for line in found.stdout.splitlines()] == ["i2"], found
         assert "no time" not in cube.run("search", "--stac", source, "--format", "items").stderr
+
+
+def test_files_of_items_describe_no_collections(cube, demo_archive, tmp_path):
+    index = tmp_path / "items.parquet"
+    cube.run("search", "--stac", demo_archive / "items.json", "--out", index)
+    for source, said in ((demo_archive / "items.json", "holds items"), (index, "is not a STAC document")):
+        told = cube.run("collections", "--stac", source, exit_code=USAGE).stderr
+        assert said in told and "cube search --stac" in told, told
+    assert "no description" in cube.run("describe", "sentinel-2-l2a", "--stac", demo_archive / "items.json", exit_code=USAGE).stderr
 
 
 def square(west: float, south: float, east: float, north: float) -> dict:

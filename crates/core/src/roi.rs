@@ -65,6 +65,8 @@ impl Roi {
             return Err(bad(text, "has a longitude beyond 360").with_hint("longitudes lie within ±180; for other units name the CRS with --roi-crs"));
         }
         if south > north {
+            // From 11 to 10 degrees goes around the world: rather both pairs are swapped.
+            let (west, east) = if west > east && west - east < 180.0 { (east, west) } else { (west, east) };
             return Err(bad(text, "has its south above its north").with_hint(format!("did you mean `{west},{north},{east},{south}`?")));
         }
         if !lonlat && west > east {
@@ -325,6 +327,8 @@ mod tests {
             ("1,2,3,1e", "`1e`", "west,south,east,north"),
             ("45,100,50,110", "latitude of 100", "did you mean `100,45,110,50`"),
             ("600000,4990000,800000,5210000", "latitude of 4990000", "--roi-crs"),
+            ("11.1,46.75,10.9,46.6", "south above its north", "did you mean `10.9,46.6,11.1,46.75`"),
+            ("170,50,-170,40", "south above its north", "did you mean `170,40,-170,50`"),
             ("5,50,15,40", "south above its north", "did you mean `5,40,15,50`"),
             ("400,0,410,10", "longitude beyond 360", "--roi-crs"),
             ("POLYGON((5 40, 15 40", "is not a box, WKT", "WKT"),

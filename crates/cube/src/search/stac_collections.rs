@@ -22,6 +22,9 @@ const SEARCH: [&str; 5] = ["q", "bbox", "datetime", "limit", "sortby"];
 /// The collections that answer a search; what the service does not filter is filtered here.
 pub(super) async fn find(url: &str, query: &CollectionQuery, search: &StacCollectionSearch, environment: &Environment) -> Result<CollectionStream> {
     let root = read(url, environment).await?;
+    if is_of_items(&root) {
+        return Err(refused(url, "holds items, and does not describe their collections"));
+    }
     let conforms = root.get("conformsTo").and_then(Value::as_array);
     let searches = conforms.into_iter().flatten().filter_map(Value::as_str).any(|c| c.contains("collection-search"));
     let data = link(&root, "data", url);
@@ -57,7 +60,7 @@ pub(super) async fn describe(url: &str, id: &str, environment: &Environment) -> 
             Err(Error::Access(e)) if e.kind() == cube_access::Kind::NotFound => {}
             other => return other,
         }
-    } else {
+    } else if !is_of_items(&root) {
         let mut all = find(url, &CollectionQuery::new(), &StacCollectionSearch::default(), environment).await?;
         while let Some(collection) = all.next().await.transpose()? {
             match collection {
@@ -73,14 +76,22 @@ pub(super) async fn describe(url: &str, id: &str, environment: &Environment) -> 
 
 async fn read(url: &str, environment: &Environment) -> Result<Map<String, Value>> {
     let bytes = environment.access().read(url).await?;
-    let failed = |e: serde_json::Error| Error::failed(format!("`{}` is not JSON", cube_access::public_name(url)), e);
-    match serde_json::from_slice(&bytes).map_err(failed)? {
-        Value::Object(document) => Ok(document),
-        _ => Err(Error::refused(
-            format!("`{}` is not a STAC document", cube_access::public_name(url)),
-            "give the root of a STAC API, or a catalog.json",
-        )),
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(document)) => Ok(document),
+        _ => Err(refused(url, "is not a STAC document")),
     }
+}
+
+fn is_of_items(document: &Map<String, Value>) -> bool {
+    document.get("type").is_some_and(|kind| kind == "Feature" || kind == "FeatureCollection")
+}
+
+fn refused(url: &str, what: &str) -> Error {
+    let name = cube_access::public_name(url);
+    Error::refused(
+        format!("`{name}` {what}"),
+        "give the root of a STAC API, or a catalog.json; a file of items is searched with `cube search --stac`",
+    )
 }
 
 fn links<'a>(document: &'a Map<String, Value>, rel: &'a str) -> impl Iterator<Item = &'a str> {

@@ -303,8 +303,9 @@ def test_skip_failed_records_partial(cube, server, right, tmp_path):
     assert_same_contents(contents(path), right)
 
 
-def test_interrupt_finishes_what_is_in_flight(cube, server, right, tmp_path):
-    """Ctrl-C: commits what is done, says how to go on, and the ledger is true."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_finishes_what_is_in_flight(cube, server, right, tmp_path, number):
+    """Ctrl-C, and SIGTERM as schedulers send it: commits what is done, says how to go on, and the ledger is true."""
     spec = samples.write(tmp_path, f"{server.url}/items.json")
     path = tmp_path / "cube"
     server.set_faults({"path": "*.tif", "count": None, "fault": {"kind": "slow", "millis": 250}})
@@ -314,11 +315,11 @@ def test_interrupt_finishes_what_is_in_flight(cube, server, right, tmp_path):
         deadline = time.monotonic() + 60
         while server.log()["requests"] < 12 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output = process.communicate(timeout=120)[0]
     finally:
         server.set_faults()
-    assert process.returncode not in (DONE, -signal.SIGINT), output
+    assert process.returncode not in (DONE, -number), output
     assert "cube load" in output or "again" in output.lower() or "hint" in output.lower(), output
     assert_true_ledger(path, right)
     cube.run(*load(path, spec))

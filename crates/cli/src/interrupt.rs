@@ -1,4 +1,4 @@
-//! Ctrl-C: once to stop in order, twice to stop at once.
+//! Ctrl-C and SIGTERM: once to stop in order, twice to stop at once.
 
 use eocube::Cancel;
 
@@ -12,14 +12,18 @@ const TERMINATED: i32 = 143;
 /// Listens for a command that writes a file and has nothing else to bring to an end: a signal ends it at once, and what it had begun to write is removed.
 pub(crate) fn listen_to_end() {
     tokio::spawn(async {
-        let code = tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed.map(|()| ABORTED),
-            asked = terminated() => asked.map(|()| TERMINATED),
-        };
-        if let Ok(code) = code {
+        if let Ok(code) = asked_to_end().await {
             end(code);
         }
     });
+}
+
+/// Waits for a signal that asks the program to end; answers the exit code of one that does so at once.
+async fn asked_to_end() -> std::io::Result<i32> {
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map(|()| ABORTED),
+        asked = terminated() => asked.map(|()| TERMINATED),
+    }
 }
 
 #[cfg(unix)]
@@ -40,17 +44,17 @@ fn end(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// Listens for as long as the runtime lives; `stopping` says what the first one does.
+/// Listens for as long as the runtime lives; `stopping` says what the first one does. Schedulers of clusters send SIGTERM some time before they kill.
 pub(crate) fn listen(cancel: Cancel, printer: Printer, stopping: &'static str) {
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
+        if asked_to_end().await.is_err() {
             return;
         }
         cancel.cancel();
         printer.line(stopping);
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if let Ok(code) = asked_to_end().await {
             printer.line("stopped; what was committed is safe");
-            end(ABORTED);
+            end(code);
         }
     });
 }

@@ -4,7 +4,7 @@ use cube_backend::Result;
 use cube_core::TimeValue;
 use serde_json::{Map, Value, json};
 
-use super::{Comparison, Expr, Operand, Place, Relation, function, invalid, is_of_lists, name_of, unsupported};
+use super::{Comparison, Expr, Function, Operand, Place, Relation, invalid, name_of, unsupported};
 use crate::time;
 
 /// How deep a filter may nest; deeper ones are an attack on the stack.
@@ -38,13 +38,11 @@ fn expr(value: &Value, depth: usize) -> Result<Expr> {
         ("between", [item, low, high]) => Ok(Expr::Between(operand(item)?, operand(low)?, operand(high)?)),
         ("between", [item, Value::Array(ends)]) if ends.len() == 2 => Ok(Expr::Between(operand(item)?, operand(&ends[0])?, operand(&ends[1])?)),
         ("like", [item, pattern]) => like(operand(item)?, operand(pattern)?),
-        (name, [a, b]) if is_of_lists(name) => function(name, list(a)?, list(b)?).ok_or_else(|| unsupported(op)),
-        (name, [a, b]) => match Comparison::parse(if name == "!=" { "<>" } else { name }) {
-            Some(c) => Ok(Expr::Compare(c, operand(a)?, operand(b)?)),
-            // What it is called is said before what is wrong with its values.
-            None => function(name, Operand::Bool(true), Operand::Bool(true))
-                .ok_or_else(|| unsupported(op))
-                .and_then(|_| function(name, operand(a)?, operand(b)?).ok_or_else(|| unsupported(op))),
+        (name, [a, b]) => match (Comparison::parse(if name == "!=" { "<>" } else { name }), Function::parse(name)) {
+            (Some(c), _) => Ok(Expr::Compare(c, operand(a)?, operand(b)?)),
+            (_, Some(function)) if function.takes_lists() => Ok(function.of(list(a)?, list(b)?)),
+            (_, Some(function)) => Ok(function.of(operand(a)?, operand(b)?)),
+            _ => Err(unsupported(op)),
         },
         _ => Err(unsupported(op)),
     }

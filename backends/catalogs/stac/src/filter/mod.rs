@@ -155,20 +155,32 @@ fn name_of<T: PartialEq>(all: &[(&'static str, T)], value: T) -> &'static str {
     all.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
 }
 
-/// Whether a function is one of lists.
-fn is_of_lists(name: &str) -> bool {
-    named(&Members::ALL, name).is_some()
+/// A function of two values.
+#[derive(Debug, Clone, Copy)]
+enum Function {
+    Temporal(Relation),
+    Spatial(Place),
+    Array(Members),
 }
 
-/// A function of two values, by its name in small letters.
-fn function(name: &str, a: Operand, b: Operand) -> Option<Expr> {
-    if let Some(relation) = named(&Relation::ALL, name) {
-        return Some(Expr::Temporal(relation, a, b));
+impl Function {
+    /// By its name in small letters.
+    fn parse(name: &str) -> Option<Self> {
+        let temporal = named(&Relation::ALL, name).map(Self::Temporal);
+        temporal.or_else(|| named(&Place::ALL, name).map(Self::Spatial)).or_else(|| named(&Members::ALL, name).map(Self::Array))
     }
-    if let Some(place) = named(&Place::ALL, name) {
-        return Some(Expr::Spatial(place, a, b));
+
+    fn takes_lists(self) -> bool {
+        matches!(self, Self::Array(_))
     }
-    named(&Members::ALL, name).map(|members| Expr::Array(members, a, b))
+
+    fn of(self, a: Operand, b: Operand) -> Expr {
+        match self {
+            Self::Temporal(relation) => Expr::Temporal(relation, a, b),
+            Self::Spatial(place) => Expr::Spatial(place, a, b),
+            Self::Array(members) => Expr::Array(members, a, b),
+        }
+    }
 }
 
 /// Reads a filter as text or JSON; a JSON text in a string is JSON.

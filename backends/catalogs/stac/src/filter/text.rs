@@ -2,7 +2,7 @@
 
 use cube_backend::Result;
 
-use super::{Comparison, Expr, Operand, function, invalid, is_of_lists, json, unsupported};
+use super::{Comparison, Expr, Function, Operand, invalid, json, unsupported};
 
 /// How deep a filter may nest; deeper ones are an attack on the stack.
 const DEPTH: usize = 64;
@@ -238,19 +238,18 @@ impl<'a> Parser<'a> {
     }
 
     fn function(&mut self, name: &str) -> Result<Expr> {
-        let operand = |parser: &mut Self| match parser.is_sign(0, "(") && is_of_lists(name) {
+        let function = Function::parse(name).ok_or_else(|| unsupported(name))?;
+        let value = |parser: &mut Self| match parser.is_sign(0, "(") && function.takes_lists() {
             true => parser.list().map(Operand::List),
             false => parser.operand(),
         };
-        // What it is called is said before what is wrong with its values.
-        function(name, Operand::Bool(true), Operand::Bool(true)).ok_or_else(|| unsupported(name))?;
         self.at += 1;
         self.expect("(")?;
-        let a = operand(self)?;
+        let a = value(self)?;
         self.expect(",")?;
-        let b = operand(self)?;
+        let b = value(self)?;
         self.expect(")")?;
-        function(name, a, b).ok_or_else(|| unsupported(name))
+        Ok(function.of(a, b))
     }
 
     fn list(&mut self) -> Result<Vec<Operand>> {

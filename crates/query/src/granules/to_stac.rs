@@ -36,7 +36,7 @@ pub(super) fn cmr_sort_field(field: &str) -> Option<&'static str> {
 }
 
 /// Fields that no STAC service has words for.
-const ONLY_CMR: [&str; 24] = [
+const ONLY_CMR: [&str; 22] = [
     "attribute",
     "browsable",
     "crid_id",
@@ -49,12 +49,10 @@ const ONLY_CMR: [&str; 24] = [
     "equator_crossing_longitude",
     "exclude_concept_id",
     "feature_id",
-    "instrument",
     "native_id",
     "online_only",
     "orbit_number",
     "passes",
-    "platform",
     "producer_granule_id",
     "production_date",
     "project",
@@ -113,6 +111,7 @@ impl GranuleQuery {
         to.shapes(self);
         to.cloud_cover(self);
         to.sort(&self.sort);
+        to.spelt_otherwise(self);
         to.only_cmr(self);
         Ok(to.finish(self))
     }
@@ -319,20 +318,24 @@ impl Writer {
         let written = q.written();
         for field in ONLY_CMR {
             if let Some(value) = written.get(field) {
-                let (reason, filter) = match field {
-                    "platform" => ("each service spells it in its own way", format!("platform = '{}'", plain(value))),
-                    "instrument" => ("each service spells it in its own way", format!("A_CONTAINS(instruments, ('{}'))", plain(value))),
-                    _ => ("only CMR knows it", String::new()),
-                };
-                self.drop(field, plain(value), reason);
-                if !filter.is_empty() {
-                    self.out.advise(format!("for a service to filter, write a filter as its collection spells it: {filter}"));
-                }
+                self.drop(field, plain(value), "only CMR knows it");
             }
         }
         if let Some(hosted) = q.cloud_hosted {
             self.drop("cloud_hosted", hosted, "only CMR knows it");
             self.out.advise("for collections in the cloud use CMR-STAC's `cloudstac` root");
+        }
+    }
+
+    fn spelt_otherwise(&mut self, q: &GranuleQuery) {
+        for (field, names, before, after) in
+            [("platform", &q.platform, "platform IN (", ")"), ("instrument", &q.instrument, "A_OVERLAPS(instruments, (", "))")]
+        {
+            if !names.is_empty() {
+                let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+                self.drop(field, names.join(", "), "each service spells it in its own way");
+                self.out.advise(format!("for a service to filter, write a filter as its collection spells it: {before}{}{after}", quoted.join(", ")));
+            }
         }
     }
 

@@ -22,11 +22,11 @@ pub(crate) async fn by_their_names(service: &SearchService, mut asked: Asked, en
         let typed = id.to_string();
         match search::describe(service, &typed, environment).await {
             Ok(found) => {
-                let name = found.facts().id;
-                let is_short_name = found.umm().is_some_and(|record| record["umm"]["ShortName"] == typed.as_str());
-                if !is_short_name {
-                    printer.detail(format_args!("`{typed}` is `{name}` in CMR"));
-                    *id = CollectionId::parse(&name);
+                let name = |member: &str| found.umm().and_then(|record| record["umm"][member].as_str()).unwrap_or_default().to_owned();
+                let (short_name, version) = (name("ShortName"), name("Version"));
+                if short_name != typed {
+                    printer.detail(format_args!("`{typed}` is `{}` in CMR", found.facts().id));
+                    *id = CollectionId::Versioned { short_name, version };
                 }
             }
             // That it is unknown is told when nothing is found.
@@ -37,10 +37,11 @@ pub(crate) async fn by_their_names(service: &SearchService, mut asked: Asked, en
     Ok(asked)
 }
 
-/// Whether a name ends as those of CMR-STAC do: in `_` and a version.
+/// Whether a name ends as those of CMR-STAC do: in `_` and a version (`HLSS30_2.0`, `TEMPO_NO2_L3_V03`).
 fn may_be_of_stac(id: &CollectionId) -> bool {
     let CollectionId::Name(name) = id else { return false };
-    name.rsplit_once('_').is_some_and(|(name, version)| !name.is_empty() && version.starts_with(|c: char| c.is_ascii_digit())) && !has_wildcards(name)
+    let begins = |version: &str| version.trim_start_matches(['v', 'V']).starts_with(|c: char| c.is_ascii_digit());
+    name.rsplit_once('_').is_some_and(|(name, version)| !name.is_empty() && begins(version)) && !has_wildcards(name)
 }
 
 /// Says of each collection that was asked for and does not exist what is called alike. Where something was found, it cannot be the only one that was asked

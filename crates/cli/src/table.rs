@@ -91,7 +91,9 @@ impl Table {
         let mut line = String::new();
         for ((cell, column), width) in cells.iter().zip(&self.columns).zip(&self.widths) {
             let Some(width) = *width else { continue };
-            let cut = if column.shrinks { shortened(cell, width) } else { cell.clone() };
+            // What a record says must not command the terminal.
+            let cell = cell.replace(char::is_control, "\u{fffd}");
+            let cut = if column.shrinks { shortened(&cell, width) } else { cell };
             let side = if column.to_the_right { console::Alignment::Right } else { console::Alignment::Left };
             line.push_str(&pad_str(&cut, width, side, None));
             line.push_str("  ");

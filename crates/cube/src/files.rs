@@ -1,6 +1,9 @@
 //! Files behind the assets of patches, at the address that is best from here.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use cube_access::{Access, Route};
@@ -27,7 +30,7 @@ impl Files {
 impl Sources for Files {
     async fn source(&self, href: &str) -> Result<ByteSource> {
         let (store, path) = self.access.object(href).await.map_err(of_access)?;
-        Ok(ByteSource { store, path, name: cube_access::public_name(href).into() })
+        Ok(ByteSource { store, path, name: name_of(href).into() })
     }
 
     async fn addressed(&self, asset: &Asset) -> Result<Asset> {
@@ -56,11 +59,29 @@ impl Sources for Files {
     }
 }
 
+/// What a file is called, and known by: the address without what may be secret in it, and a number instead of a query that tells it from others.
+fn name_of(href: &str) -> String {
+    let public = cube_access::public_name(href);
+    if public == href {
+        return public;
+    }
+    let mut hasher = DefaultHasher::new();
+    href.hash(&mut hasher);
+    format!("{public}?{:x}", hasher.finish())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    #[test]
+    fn files_are_told_apart_without_their_secrets() {
+        assert_eq!(name_of("s3://b/x.tif"), "s3://b/x.tif");
+        let [a, b] = ["a.tif", "b.tif"].map(|file| name_of(&format!("https://h/get?f={file}&sig=secret")));
+        assert!(a != b && a == name_of("https://h/get?f=a.tif&sig=secret") && a.starts_with("https://h/get?") && !a.contains("secret"), "{a}");
+    }
 
     #[tokio::test]
     async fn the_address_follows_the_route() {

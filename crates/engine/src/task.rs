@@ -152,8 +152,9 @@ impl BandRun<'_> {
         if asset.band >= image.bands() {
             return Err(Error::refused(format!("`{}` has {} bands, band {} was asked for", image.source().name, image.bands(), asset.band + 1)));
         }
-        let levels = image.levels();
-        let (level, mapping) = self.context.mappings.get(&levels[0], levels, &self.group.grid)?;
+        // Overviews are means, most of them: they have no extremes, no sums, no classes.
+        let levels = if self.band.resampling.is_of_single_pixels() { &image.levels()[..1] } else { image.levels() };
+        let (level, mapping) = self.context.mappings.get(levels, &self.group.grid)?;
         let source = SourceInfo::new(patch, asset, image.as_ref(), self.band, self.layout.spec.mosaic.method)?;
         let together = self.together(patch, asset);
         let mut done = Vec::with_capacity(wanted.len());
@@ -382,8 +383,7 @@ pub(crate) struct Mappings(std::sync::Mutex<Vec<Known>>);
 
 #[derive(Debug)]
 struct Known {
-    source: GeoBox,
-    levels: usize,
+    levels: Vec<GeoBox>,
     destination: GeoBox,
     level: usize,
     mapping: Arc<cube_warp::Mapping>,
@@ -393,9 +393,9 @@ impl Mappings {
     /// Mappings kept; the oldest gives way.
     const MOST: usize = 64;
 
-    fn get(&self, source: &GeoBox, levels: &[GeoBox], destination: &GeoBox) -> Result<(usize, Arc<cube_warp::Mapping>)> {
+    fn get(&self, levels: &[GeoBox], destination: &GeoBox) -> Result<(usize, Arc<cube_warp::Mapping>)> {
         let find = |all: &[Known]| {
-            let same = |k: &&Known| k.source == *source && k.levels == levels.len() && k.destination == *destination;
+            let same = |k: &&Known| k.levels == levels && k.destination == *destination;
             all.iter().find(same).map(|k| (k.level, Arc::clone(&k.mapping)))
         };
         let lock = || self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -408,7 +408,7 @@ impl Mappings {
         if all.len() >= Self::MOST {
             all.remove(0);
         }
-        all.push(Known { source: source.clone(), levels: levels.len(), destination: destination.clone(), level, mapping: Arc::clone(&mapping) });
+        all.push(Known { levels: levels.to_vec(), destination: destination.clone(), level, mapping: Arc::clone(&mapping) });
         Ok((level, mapping))
     }
 }

@@ -255,7 +255,7 @@ impl CollectionQuery {
             ));
         }
         if self.limit == Some(0) {
-            problems.push(Problem::wrong("limit", 0, "asks for nothing", "give 1 or more; to count alone, use `page_size` 0"));
+            problems.push(Problem::wrong("limit", 0, "asks for nothing", "give 1 or more; `cube search --count` counts alone"));
         }
         problems
     }

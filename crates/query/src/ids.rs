@@ -26,8 +26,8 @@ pub enum CollectionId {
 }
 
 impl CollectionId {
-    /// Finds out what a text is. A version is what follows the last `.v` when it begins with a digit; `NAME_2.0` stays a name, since short
-    /// names such as `SWOT_L2_HR_RiverSP_reach_2.0` look alike.
+    /// Finds out what a text is. A version is what follows the last `.v` when it begins with a digit, a capital letter (`TEMPO_NO2_L3.vV03`) or a `v` and a
+    /// digit; `NAME_2.0` stays a name, since short names such as `SWOT_L2_HR_RiverSP_reach_2.0` look alike.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         if is_concept_id(text, 'C') {
@@ -37,7 +37,7 @@ impl CollectionId {
             return Self::Granule(text.to_owned());
         }
         match text.rsplit_once(".v") {
-            Some((short_name, version)) if !short_name.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()) => {
+            Some((short_name, version)) if !short_name.is_empty() && is_version(version) => {
                 Self::Versioned { short_name: short_name.to_owned(), version: version.to_owned() }
             }
             _ => Self::Name(text.to_owned()),
@@ -75,6 +75,11 @@ impl Item for CollectionId {
             _ => Vec::new(),
         }
     }
+}
+
+fn is_version(text: &str) -> bool {
+    let number = text.strip_prefix('v').unwrap_or(text);
+    number.starts_with(|c: char| c.is_ascii_digit()) || text.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
 /// Whether a text is a concept id of a kind: its letters, digits, `-`, and the name of a provider (CMR: `[A-Za-z0-9_]+`).

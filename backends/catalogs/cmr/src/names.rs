@@ -76,7 +76,9 @@ pub(crate) fn queries(id: &str) -> Vec<CollectionQuery> {
         // A granule is no collection, and nothing is called so.
         CollectionId::Granule(_) => Vec::new(),
         CollectionId::Versioned { short_name, version } => {
-            vec![exact("entry_id", format!("{short_name}_{version}")), exact("short_name", id.to_owned())]
+            // As it stands: a short name that ends as a version does would be read as one.
+            let short_name_alone = CollectionQuery { short_name: vec![id.to_owned()], ..CollectionQuery::new() };
+            vec![exact("entry_id", format!("{short_name}_{version}")), short_name_alone.option("short_name", "pattern", false)]
         }
         CollectionId::Name(name) => vec![exact("short_name", name.clone()), exact("entry_id", name)],
     }

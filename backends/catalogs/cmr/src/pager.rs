@@ -17,8 +17,8 @@ use crate::{
     service::{Reply, Search, Service, Start},
 };
 
-/// How often a page that takes too long is halved before that is an error.
-const HALVINGS: u32 = 2;
+/// How often a page that takes too long is asked for again, half as large, before that is an error.
+pub(crate) const HALVINGS: u32 = 2;
 /// By how much pages grow that begin small.
 const GROWTH: u64 = 4;
 /// Pages that would have more bytes than this are made smaller: some records are ten times as long as others, and memory is to be bounded.
@@ -101,11 +101,15 @@ impl Pager {
         let answer = loop {
             match self.service.ask(&self.search, self.wanted(), &self.start).await? {
                 Reply::Page(answer) => break answer,
-                Reply::TimedOut { request_id } if halvings == HALVINGS || self.size.next == 1 => {
+                Reply::TimedOut { request_id } if halvings == HALVINGS => {
                     return Err(Error::TimedOut { page_size: self.size.next, request_id });
                 }
                 Reply::TimedOut { request_id } => {
-                    tracing::warn!(page_size = self.size.next, request_id, "CMR ran out of time: the page is asked for again, half as large");
+                    tracing::warn!(
+                        page_size = self.size.next,
+                        request_id,
+                        "CMR ran out of time: the page is asked for again, half as large where it can be"
+                    );
                     halvings += 1;
                     self.size.halve();
                 }

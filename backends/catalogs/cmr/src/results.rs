@@ -14,7 +14,7 @@ use crate::{
     Cmr, Error, Result,
     ahead::{PageStream, ahead},
     page::{Concept, Record},
-    pager::PageSize,
+    pager::{HALVINGS, PageSize},
     plan::{self, Plan, Searches},
     service::{Reply, Search, Service, Start},
     walk::{Filter, Walk},
@@ -167,9 +167,14 @@ impl<C: Concept> Results<C> {
     }
 
     async fn hits(&self, search: &Search) -> Result<u64> {
-        let answer = match self.service.ask(search, 0, &Start::After(None)).await? {
-            Reply::Page(answer) => answer,
-            Reply::TimedOut { request_id } => return Err(Error::TimedOut { page_size: 0, request_id }),
+        let mut tries = 0;
+        let answer = loop {
+            match self.service.ask(search, 0, &Start::After(None)).await? {
+                Reply::Page(answer) => break answer,
+                Reply::TimedOut { request_id } if tries == HALVINGS => return Err(Error::TimedOut { page_size: 0, request_id }),
+                Reply::TimedOut { request_id } => tracing::warn!(request_id, "CMR ran out of time: it is asked again how many there are"),
+            }
+            tries += 1;
         };
         let stated = || crate::page::Page::<C>::split(&answer.body).map(|(_, hits)| hits);
         match answer.hits {

@@ -107,6 +107,9 @@ impl Wanted {
             filter.properties(&mut names);
         }
         let bare = names.iter().map(|n| n.strip_prefix("properties.").unwrap_or(n).to_owned()).collect::<Vec<_>>();
+        if !self.query.is_empty() || self.filter.is_some() {
+            names.extend(filter::OF_GRANULES.map(str::to_owned));
+        }
         // `a.b` is a member of the property `a`, when no property has that name.
         names.extend(bare.iter().filter_map(|n| n.split_once('.')).map(|(first, _)| first.to_owned()));
         names.extend(bare);

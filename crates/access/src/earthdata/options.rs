@@ -161,7 +161,7 @@ impl EarthdataOptions {
             netrc: get("NETRC").map(PathBuf::from).or_else(|| Some(home()?.join(netrc_name))),
             system: get("CUBE_EARTHDATA_SYSTEM").map_or(Ok(System::Prod), |text| text.parse())?,
             login_url: url("CUBE_EARTHDATA_LOGIN_URL")?,
-            hosts: list(get("CUBE_EARTHDATA_HOSTS")),
+            hosts: list(get("CUBE_EARTHDATA_HOSTS")).iter().map(|host| without_address(host)).collect(),
             buckets: list(get("CUBE_S3_CREDENTIALS")).iter().map(|text| bucket(text)).collect::<Result<_>>()?,
             provider: get("CUBE_PROVIDER"),
             credentials_endpoint: url("CUBE_CREDENTIALS_ENDPOINT")?,
@@ -170,6 +170,11 @@ impl EarthdataOptions {
             prompt: None,
         })
     }
+}
+
+/// The host of what may have been given as an address.
+fn without_address(host: &str) -> String {
+    host.trim_start_matches("https://").trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned()
 }
 
 fn list(text: Option<String>) -> Vec<String> {

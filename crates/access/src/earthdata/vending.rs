@@ -164,7 +164,12 @@ impl Inner {
         let mut turn = self.turn(false).await;
         for _ in 0..MOST {
             let Lent { token, is_fresh } = match self.lend(refused.as_deref()).await {
-                Err(e) if refused.is_some() && e.kind() == Kind::Denied => return Err(self.keys_refused(endpoint).with_source(e)),
+                Err(e) if refused.is_some() && e.kind() == Kind::Denied => {
+                    // What to do about the token is known better than what to do about the endpoint.
+                    let refusal = self.keys_refused(endpoint);
+                    let refusal = if let Some(hint) = e.hint() { refusal.with_hint(hint.to_owned()) } else { refusal };
+                    return Err(refusal.with_source(e));
+                }
                 other => other?,
             };
             let headers =
@@ -179,7 +184,11 @@ impl Inner {
             if let Some(error) = refusal::mendable(endpoint.as_str(), &answer.body, &self.hosts, self.user().as_deref()) {
                 return Err(error);
             }
-            let is_refusal = answer.status.is_redirection() || answer.status.is_success() || matches!(answer.status.as_u16(), 401 | 403);
+            if answer.status.is_success() {
+                return Err(Error::new(Kind::Denied, endpoint.as_str(), "answers something that is no S3 key")
+                    .with_hint("name an endpoint that gives keys: https://…/s3credentials; `cube auth providers` lists those of NASA"));
+            }
+            let is_refusal = answer.status.is_redirection() || matches!(answer.status.as_u16(), 401 | 403);
             if !is_refusal {
                 return Err(answer.ok().err().unwrap_or_else(|| self.keys_refused(endpoint)));
             }

@@ -1,6 +1,7 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
+    ffi::OsStr,
     fs::File,
     io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
@@ -162,6 +163,15 @@ enum Place {
 
 impl Output {
     fn create(path: Option<&Path>, to: Form) -> Result<Self> {
+        const OTHERS: [&str; 5] = ["parquet", "geoparquet", "csv", "gpkg", "zip"];
+        if let Some(path) = path
+            && let Some(ending) = path.extension().and_then(OsStr::to_str).filter(|e| OTHERS.contains(&e.to_ascii_lowercase().as_str()))
+        {
+            return Err(Error::refused(
+                format!("`{}` ends in `.{ending}`, and records are written as JSON", path.display()),
+                "write .json or .ndjson; `cube search --stac items.ndjson --out items.parquet` goes on from there",
+            ));
+        }
         let out = match path {
             Some(path) => Place::File(WholeFile::create(path)?, path.to_owned()),
             None => Place::Stdout(io::BufWriter::with_capacity(1 << 16, io::stdout())),

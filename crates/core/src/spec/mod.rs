@@ -216,6 +216,13 @@ pub enum Resampling {
     Rms,
 }
 
+impl Resampling {
+    /// Whether it asks for the pixels of the source themselves, which pixels that were made of several do not tell.
+    pub fn is_of_single_pixels(self) -> bool {
+        matches!(self, Self::Mode | Self::Min | Self::Max | Self::Med | Self::Q1 | Self::Q3 | Self::Sum | Self::Rms)
+    }
+}
+
 /// What the stored numbers of a band mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

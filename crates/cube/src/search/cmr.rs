@@ -1,17 +1,16 @@
 //! Searching CMR.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use cube_catalog_cmr::{Cmr, CmrOptions, Granules, Record as CmrRecord};
+use cube_catalog_cmr::{Cmr, CmrOptions, Granules, Named, Record as CmrRecord};
 use cube_query::{Change, CollectionId, Effect, GranuleQuery, Service};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Asked, Found, Matched, Record, SearchOptions, convert::AsStac, local::Local};
 use crate::{Environment, Error, Result};
 
+/// Collections whose names are asked for, of a pattern that many have.
+const MOST_COLLECTIONS: u64 = 500;
 /// Records of the first page.
 const FIRST_PAGE: u64 = 200;
 
@@ -102,15 +101,33 @@ pub(super) async fn search(root: &str, asked: &Asked, options: &SearchOptions, e
 }
 
 /// What the collections of a query are called in STAC, by concept id, where granules name theirs by title alone, as those of HLS do. It is asked once, of
-/// the collections that the query names and of that of the first granule.
+/// the collections that the query names and of that of the first granule; where one alone is named and its granules say it, not at all.
 async fn collection_ids(cmr: &Cmr, query: &GranuleQuery, first: Option<&CmrRecord<Granules>>) -> Result<HashMap<String, String>> {
-    let Some(first) = first.map(CmrRecord::granule).transpose()?.filter(|granule| granule.collection_id().is_none()) else {
-        return Ok(HashMap::new());
-    };
-    let named = query.collections.iter().map(ToString::to_string);
-    let described = query.collection_concept_id.iter().chain(&query.short_name).cloned();
-    let ids: BTreeSet<String> = named.chain(described).chain(first.collection_concept_id().map(str::to_owned)).collect();
-    Ok(cmr.stac_ids(ids).await?)
+    let Some(first) = first.map(CmrRecord::granule).transpose()? else { return Ok(HashMap::new()) };
+    let mut ids = HashMap::new();
+    if first.collection_id().is_none() || !names_one(query) {
+        for meant in query.collections_meant() {
+            for record in cmr.collections(&meant.limit(MOST_COLLECTIONS))?.get_all().await? {
+                let named = Named::of(&record)?;
+                ids.insert(named.concept_id.clone(), named.stac_id());
+            }
+        }
+    }
+    if let (None, Some(own)) = (first.collection_id(), first.collection_concept_id())
+        && !ids.contains_key(own)
+    {
+        ids.extend(cmr.stac_ids([own]).await?);
+    }
+    Ok(ids)
+}
+
+/// Whether it names one collection, perhaps in several versions.
+fn names_one(query: &GranuleQuery) -> bool {
+    let is_one = |id: &CollectionId| !id.to_string().contains(['*', '?']);
+    matches!(query.collections.as_slice(), [one] if is_one(one))
+        && query.short_name.is_empty()
+        && query.collection_concept_id.is_empty()
+        && query.doi.is_empty()
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! One result of a search, whatever service it came from.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
+use cube_access::Access;
 use cube_catalog_stac::Item;
-use cube_metadata::Asset;
+use cube_metadata::{Asset, umm::Granule};
 use futures::stream::BoxStream;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -64,6 +68,20 @@ impl Record {
     /// As CMR wrote it, JSON with `meta` and `umm`; absent for what came from STAC.
     pub fn umm(&self) -> Option<&[u8]> {
         self.umm.as_ref().map(|(json, _)| json.as_ref())
+    }
+
+    /// Tells the login where the keys of its buckets are given out, as the record says it.
+    ///
+    /// # Errors
+    /// A record of CMR that cannot be understood.
+    pub(crate) fn teach_buckets(&self, access: &Access) -> Result<()> {
+        let Some(umm) = self.umm() else { return Ok(()) };
+        let granule = Granule::parse(umm)?;
+        let buckets: BTreeSet<&str> = granule.urls.iter().filter_map(|url| url.url.strip_prefix("s3://")?.split('/').next()).collect();
+        for bucket in buckets {
+            access.earthdata().learn_bucket(bucket, granule.s3_credentials_endpoint(), granule.provider());
+        }
+        Ok(())
     }
 
     /// Its id in its collection.

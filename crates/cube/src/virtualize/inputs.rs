@@ -110,6 +110,7 @@ impl Inputs {
         let mut inputs = Self::default();
         let chooser = Chooser { wanted: options.access, access };
         while let Some(record) = records.try_next().await? {
+            record.teach_buckets(access)?;
             inputs.add(items::of_record(record.item()?, options.asset.as_deref(), &chooser).await?);
         }
         if inputs.granules.is_empty() {
@@ -123,7 +124,7 @@ impl Inputs {
         match (local_path(text)?, text.split_once("://").map(|(scheme, _)| scheme)) {
             (Some(path), _) if is_pattern && !path.exists() => self.local_pattern(text, &path),
             (None, Some("s3" | "s3a")) if is_pattern => self.bucket_pattern(text, access).await,
-            (None, Some("http" | "https")) if text.contains(['*', '[']) => {
+            (None, Some("http" | "https")) if path_of(text).contains(['*', '[']) => {
                 let message = format!("`{}` is a pattern, and a web server does not say which files it has", public_name(text));
                 Err(Error::refused(message, "list the files in a text file, one URL a line, and give it as @list.txt"))
             }
@@ -219,6 +220,12 @@ impl Inputs {
 }
 
 /// A file by its address alone.
+/// What follows the host of an address, which may be `[::1]`.
+fn path_of(address: &str) -> &str {
+    let behind = address.split_once("://").map_or(address, |(_, rest)| rest);
+    behind.find('/').map_or("", |slash| &behind[slash..])
+}
+
 fn of_address(address: &str) -> Input {
     let is_sidecar = data_of(address).is_some();
     let address = address.to_owned();

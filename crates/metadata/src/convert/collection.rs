@@ -167,13 +167,14 @@ impl Maker<'_> {
         let constraints = self.umm.get("UseConstraints").cloned().unwrap_or_default();
         let linkage = ["LicenseURL", "LicenseUrl"].iter().find_map(|k| constraints[*k]["Linkage"].as_str()).map(str::to_owned);
         let unknown = if self.options.stac_version == StacVersion::V1_0 { "proprietary" } else { "other" };
-        let license = linkage.as_deref().and_then(spdx);
+        let stated = constraints["LicenseText"].as_str().filter(|text| is_identifier(text));
+        let license = linkage.as_deref().and_then(spdx).or(stated).map(str::to_owned);
         if let Some(href) = &linkage {
             self.links.push(json!({"rel": "license", "href": href}));
         } else if license.is_none() {
             self.report.note("UseConstraints", Effect::Assumed, "no licence is stated that has an identifier: STAC gets its word for that");
         }
-        self.out.insert("license".into(), license.unwrap_or(unknown).into());
+        self.out.insert("license".into(), license.unwrap_or_else(|| unknown.to_owned()).into());
     }
 
     fn extent(&mut self) {
@@ -396,7 +397,7 @@ fn rel(kind: &str) -> &'static str {
 }
 
 /// The identifier of a licence that its address names (<https://spdx.org/licenses/>).
-fn spdx(url: &str) -> Option<&'static str> {
+fn spdx(url: &str) -> Option<&str> {
     let path = url.trim_end_matches('/').trim_end_matches("/legalcode").trim_end_matches("/deed.en").rsplit_once("://")?.1.trim_start_matches("www.");
     Some(match path {
         "creativecommons.org/publicdomain/zero/1.0" => "CC0-1.0",
@@ -410,8 +411,19 @@ fn spdx(url: &str) -> Option<&'static str> {
         "opensource.org/licenses/MIT" => "MIT",
         "opendatacommons.org/licenses/by/1-0" | "opendatacommons.org/licenses/by/1.0" => "ODC-By-1.0",
         "opendatacommons.org/licenses/odbl/1-0" | "opendatacommons.org/licenses/odbl/1.0" => "ODbL-1.0",
-        _ => return None,
+        path => {
+            return path
+                .strip_prefix("spdx.org/licenses/")
+                .map(|id| id.trim_end_matches(".html").trim_end_matches(".json"))
+                .filter(|id| is_identifier(id));
+        }
     })
+}
+
+/// Whether a text has the form of an identifier of SPDX: one word with a letter, as `Apache-2.0`.
+fn is_identifier(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+');
+    text.len() <= 40 && text.chars().all(word) && text.starts_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit())
 }
 
 /// `3` as `L3`, as the processing extension has it.

@@ -170,6 +170,12 @@ impl GranuleQuery {
         parts.iter().map(Self::collection_query).collect()
     }
 
+    /// The searches for the collections that the query names, by whatever names or patterns; none where it names none.
+    pub fn collections_meant(&self) -> Vec<CollectionQuery> {
+        let of_parts = self.split_for_cmr().into_iter().map(|part| Self { provider: Vec::new(), cloud_hosted: None, ..part });
+        of_parts.map(|part| part.collection_query()).filter(|query| *query != CollectionQuery::default()).collect()
+    }
+
     fn collection_query(&self) -> CollectionQuery {
         let mut query = CollectionQuery {
             concept_id: self.collection_concept_id.clone(),

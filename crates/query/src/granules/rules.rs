@@ -105,7 +105,7 @@ impl GranuleQuery {
             check_tiling(tiling, &mut problems);
         }
         if self.limit == Some(0) {
-            problems.push(Problem::wrong("limit", 0, "asks for nothing", "give 1 or more; to count alone, use `page_size` 0"));
+            problems.push(Problem::wrong("limit", 0, "asks for nothing", "give 1 or more; `cube search --count` counts alone"));
         }
         problems
     }

@@ -116,7 +116,7 @@ fn collect_positions(coordinates: &Value, levels: usize, into: &mut Vec<[f64; 2]
 /// # Errors
 /// A text in a list that is no condition.
 pub(super) fn query_of_texts(query: Value) -> Result<Value, Misread> {
-    const SIGNS: [(&str, &str); 6] = [(">=", "gte"), ("<=", "lte"), ("<>", "neq"), ("=", "eq"), (">", "gt"), ("<", "lt")];
+    const SIGNS: [(&str, &str); 7] = [(">=", "gte"), ("<=", "lte"), ("<>", "neq"), ("!=", "neq"), ("=", "eq"), (">", "gt"), ("<", "lt")];
     let texts = match &query {
         Value::Array(all) => all.as_slice(),
         Value::String(_) => std::slice::from_ref(&query),
@@ -130,8 +130,15 @@ pub(super) fn query_of_texts(query: Value) -> Result<Value, Misread> {
             let message = format!("has `{}`, which is no condition on a property", plain(given));
             return Err(Misread::new(&query, message, "write \"eo:cloud_cover<10\", or {\"eo:cloud_cover\": {\"lt\": 10}}"));
         };
-        let value = value.parse().ok().filter(|n: &f64| n.is_finite()).map_or_else(|| json!(value), json_number);
-        conditions = both_queries(conditions, json!({property: {operator: value}})).map_err(|e| Misread::new(&query, e.message, e.hint))?;
+        let number = value.parse().ok().filter(|n: &f64| n.is_finite()).map(json_number);
+        let condition = match (operator, number) {
+            // Services hold `192` as a number or as a text, which a text alone does not tell.
+            ("eq", Some(number)) if number.to_string() == value => json!({"in": [number, value]}),
+            ("neq", Some(number)) if number.to_string() == value => json!({"notIn": [number, value]}),
+            ("eq" | "neq", _) | (_, None) => json!({operator: value}),
+            (_, Some(number)) => json!({operator: number}),
+        };
+        conditions = both_queries(conditions, json!({property: condition})).map_err(|e| Misread::new(&query, e.message, e.hint))?;
     }
     Ok(conditions)
 }

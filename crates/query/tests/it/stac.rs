@@ -249,6 +249,9 @@ fn short_forms_of_items_are_read() {
         .with("query", json!("eo:cloud_cover<10"))
         .with("query", json!({"platform": {"eq": "landsat-8"}}));
     assert_eq!(joined.to_stac().expect("valid").value.body()["query"], wanted);
+    let equal = read("query", json!(["landsat:wrs_path=192", "landsat:wrs_row=027", "gsd!=20"]));
+    let wanted = json!({"landsat:wrs_path": {"in": [192, "192"]}, "landsat:wrs_row": {"eq": "027"}, "gsd": {"notIn": [20, "20"]}});
+    assert_eq!(equal.to_stac().expect("valid").value.body()["query"], wanted);
     for wrong in [json!(["eo:cloud_cover"]), json!(["<10"]), json!([10]), json!(["a<1", "a<2"])] {
         assert_eq!(read("query", wrong.clone()).validate().len(), 1, "{wrong}");
     }

@@ -89,9 +89,25 @@ pub(crate) fn property<'a>(name: &str, item: &'a Item, facts: &'a Facts) -> Opti
             (None, Some((start, end)), _) => Some(Scalar::Interval(Some(start), Some(end))),
             (_, _, nominal) => nominal.map(Scalar::Instant),
         },
-        _ => Scalar::of(item.property(name).or_else(|| nested(item, name))?),
+        _ => Scalar::of(item.property(name).or_else(|| nested(item, name)).or_else(|| of_granule(item, name))?),
     }
 }
+
+/// What an item that was a granule of CMR keeps under other names: as a source of a cube knows `provider`, `day_night` and additional attributes.
+fn of_granule<'a>(item: &'a Item, name: &str) -> Option<&'a Value> {
+    match name {
+        "provider" => item.property("cmr:provider_id"),
+        "day_night" => item.property("umm:day_night"),
+        _ => {
+            let attributes = item.property("umm:AdditionalAttributes")?.as_array()?;
+            let values = attributes.iter().find(|a| a["Name"] == name)?.get("Values")?;
+            values.as_array().filter(|all| all.len() == 1).and_then(|all| all.first()).or(Some(values))
+        }
+    }
+}
+
+/// Properties in which [`property`] may find what has another name.
+pub(crate) const OF_GRANULES: [&str; 3] = ["cmr:provider_id", "umm:day_night", "umm:AdditionalAttributes"];
 
 /// `a.b` is the member `b` of the property `a`.
 fn nested<'a>(item: &'a Item, name: &str) -> Option<&'a Value> {

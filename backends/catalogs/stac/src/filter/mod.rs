@@ -16,6 +16,7 @@ mod text;
 use cube_backend::{Error, Kind, Result};
 use serde_json::Value;
 
+pub(crate) use eval::OF_GRANULES;
 pub(crate) use query::{QueryFilter, query, query_as_cql2};
 
 /// A condition.

@@ -58,10 +58,11 @@ pub(super) async fn login(arguments: &Arguments, environment: &Environment, prin
     Ok(Exit::Done)
 }
 
-/// Exit code 1 when there is nothing to log in with, so that scripts can ask.
+/// Exit code 1 when there is nothing to log in with, or a token alone that has ended, so that scripts can ask.
 pub(super) fn status(environment: &Environment, printer: &Printer) -> Result<Exit> {
     let status = environment.access().earthdata().status();
-    let exit = if status.source.is_some() { Exit::Done } else { Exit::Failed };
+    let has_ended = status.is_given && !status.has_token;
+    let exit = if status.source.is_some() && !has_ended { Exit::Done } else { Exit::Failed };
     printer.answer(&Answer(status));
     Ok(exit)
 }
@@ -96,6 +97,9 @@ impl fmt::Display for Answer {
         match (has_token, expires) {
             (true, Some(until)) => write!(f, "\n  token until {}", until.format("%Y-%m-%d %H:%M UTC"))?,
             (true, None) => write!(f, "\n  token, which does not say until when")?,
+            (false, Some(until)) if *is_given => {
+                write!(f, "\n  token ended {}; nothing can renew it: make a new one at {login}", until.format("%Y-%m-%d %H:%M UTC"))?;
+            }
             (false, Some(until)) => write!(f, "\n  token ended {}; the next request gets another", until.format("%Y-%m-%d %H:%M UTC"))?,
             (false, None) => write!(f, "\n  no token yet; the first request gets one")?,
         }
@@ -120,13 +124,12 @@ struct Gone(LoggedOut);
 
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.kept {
-            0 => f.write_str("nothing was kept")?,
-            n => write!(f, "removed {} that were kept (tokens, keys)", several(n as u64, "secret"))?,
+        let secrets = || format!("{} that was kept (tokens, keys)", several(self.0.kept as u64, "secret"));
+        match (self.0.kept, self.0.netrc) {
+            (0, false) => f.write_str("nothing was kept"),
+            (0, true) => f.write_str("removed the entry of the netrc file"),
+            (_, false) => write!(f, "removed {}", secrets()),
+            (_, true) => write!(f, "removed {}, and the entry of the netrc file", secrets()),
         }
-        if self.0.netrc {
-            f.write_str(", and the entry of the netrc file")?;
-        }
-        Ok(())
     }
 }

@@ -18,7 +18,13 @@ pub(super) struct Urls;
 impl Writer for Urls {
     fn add(&mut self, record: &Record, out: &mut Vec<u8>) -> Result<()> {
         let mut line = |address: &str| {
-            out.extend_from_slice(address.as_bytes());
+            for letter in address.chars() {
+                // One line is one address, whatever a record holds.
+                match letter {
+                    '\0'..='\x1f' => out.extend_from_slice(format!("%{:02X}", u32::from(letter)).as_bytes()),
+                    _ => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+                }
+            }
             out.push(b'\n');
         };
         match record.addresses() {
@@ -35,6 +41,7 @@ pub(super) fn routed(records: RecordStream, access: &Access) -> RecordStream {
     let routed = move |mut record: Record| {
         let access = access.clone();
         async move {
+            record.teach_buckets(&access)?;
             let mut addresses = Vec::new();
             for file in record.wanted_files()? {
                 addresses.push(address(file, &access).await?);

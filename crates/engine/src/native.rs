@@ -21,11 +21,33 @@ pub(crate) fn belongs(patch: &PatchIndex, group: &GroupLayout, layout: &Layout) 
     !layout.spec.grid.is_native() || grid(patch, layout).is_some_and(|g| g.crs().slug() == group.name)
 }
 
-/// The grid of a patch: that of the first of the cube's bands that states one, its CRS under the name that PROJ gives it.
+/// The grid of a patch: that of the first of the cube's bands that states one.
 pub(crate) fn grid(patch: &PatchIndex, layout: &Layout) -> Option<GeoBox> {
-    let stated = layout.bands.iter().filter_map(|b| patch.asset(&b.asset)).find_map(|a| a.grid.as_ref().and_then(SourceGrid::geobox))?;
-    let crs = cube_warp::proj::canonical(stated.crs()).ok()?;
-    GeoBox::new(crs, stated.affine(), stated.shape()).ok()
+    stated(patch, layout).next()
+}
+
+/// The grids of a patch: those of the cube's bands that cover different ground, mostly one.
+pub(crate) fn grids(patch: &PatchIndex, layout: &Layout) -> Vec<GeoBox> {
+    let corners = |g: &GeoBox| {
+        let (t, shape) = (g.affine(), g.shape());
+        let (cols, rows) = (shape.cols as f64, shape.rows as f64);
+        [t.apply(0.0, 0.0), t.apply(cols, 0.0), t.apply(0.0, rows), t.apply(cols, rows)]
+    };
+    stated(patch, layout).fold(Vec::new(), |mut all, grid| {
+        if !all.iter().any(|g| corners(g) == corners(&grid) && g.crs() == grid.crs()) {
+            all.push(grid);
+        }
+        all
+    })
+}
+
+/// The grids that the cube's bands state, each CRS under the name that PROJ gives it.
+fn stated(patch: &PatchIndex, layout: &Layout) -> impl Iterator<Item = GeoBox> {
+    let assets = layout.bands.iter().filter_map(|b| patch.asset(&b.asset));
+    assets.filter_map(|a| a.grid.as_ref().and_then(SourceGrid::geobox)).filter_map(|stated| {
+        let crs = cube_warp::proj::canonical(stated.crs()).ok()?;
+        GeoBox::new(crs, stated.affine(), stated.shape()).ok()
+    })
 }
 
 /// The units of a group that a region touches; none where the region lies elsewhere.
@@ -56,10 +78,18 @@ pub(crate) fn cells(roi: &Roi, cells: &[Window], layout: &Layout) -> Result<Vec<
     Ok(all)
 }
 
-/// Completes what a catalogue says: where a patch lies is read from its file when nothing else tells (always, for native pixels).
+/// Completes what a catalogue says: where a patch lies is read from its file when nothing else tells. For native pixels the grid is always
+/// needed, and read where the stated one lies elsewhere than the outline.
 pub(crate) async fn locate(patches: Vec<Arc<PatchIndex>>, layout: &Layout, context: &Context) -> Result<Vec<Arc<PatchIndex>>> {
     let native = layout.spec.grid.is_native();
-    let complete = |p: &PatchIndex| grid(p, layout).is_some() || (!native && (p.footprint.is_some() || p.bbox.is_some()));
+    let complete = |p: &PatchIndex| match grid(p, layout) {
+        Some(grid) if native && !footprint::agrees(p, &footprint::boxes_of(&grid)) => {
+            footprint::warn_elsewhere(p, &grid);
+            false
+        }
+        Some(_) => true,
+        None => !native && (p.footprint.is_some() || p.bbox.is_some()),
+    };
     let each = patches.into_iter().map(|patch| async move {
         if complete(&patch) {
             return Ok(patch);

@@ -221,6 +221,21 @@ def test_a_layer_is_named_by_number(cube, tmp_path):
     assert [float(dataset[f"d{n}"].min()) for n in (1, 2, 3)] == [0.0, 1.0, 2.0]
 
 
+def test_one_of_several_times_is_refused(cube, tmp_path):
+    """An item has one time: the second day of a file would stand at the first."""
+    granule(tmp_path / "a.nc", 0)
+    with netCDF4.Dataset(tmp_path / "a.nc", "a") as d:
+        d["time"][:] = np.arange(3)
+        d["sst"][1:] = 1
+    cube.run("index", tmp_path / "a.nc", "--out", tmp_path / "items.json")
+    extent = [0.0, 40.0, 20.0, 50.0]
+    grid = {"crs": "EPSG:4326", "resolution": 1.0, "extent": extent}
+    spec = write_spec(tmp_path / "cube.toml", spec_of(tmp_path / "items.json", grid, {"sst": {"asset": "data#sst.2"}}, time={"step": "P1D"}))
+    failed = cube.run("load", tmp_path / "cube", "--spec", spec, "--roi", box(tuple(extent)), "--toi", "2024-06", exit_code=None)
+    assert failed.returncode in (1, 2)
+    assert "is time 2 of 3 of its file" in failed.stderr and "cube virtualize" in failed.stderr, failed.stderr
+
+
 def test_a_folder_of_granules_is_a_source(cube, tmp_path):
     folder = tmp_path / "granules"
     folder.mkdir()

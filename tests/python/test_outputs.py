@@ -230,6 +230,20 @@ def test_index_of_a_folder_is_a_source(cube, archive, tmp_path, kind):
     assert len(footprints) == 4
 
 
+def test_no_file_of_a_folder_is_lost_to_another_of_its_name(cube, tmp_path):
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    names = ["A_20240601_red.tif", "A_20240601-red.tif", "A_20240601.red.tif", "B_20240601_red.tif", "B_20240601_red.tiff", "C_20240601_red.tif", "C_20240601_nir.tif"]
+    for name in names:
+        with rasterio.open(folder / name, "w", driver="GTiff", width=8, height=8, count=1, dtype="int16", crs="EPSG:32632", transform=rasterio.Affine(10, 0, 6e5, 0, -10, 5e6)) as file:
+            file.write(np.ones((1, 8, 8), "int16"))
+    cube.run("index", folder, "--out", tmp_path / "items.json")
+    items = json.loads((tmp_path / "items.json").read_text())["features"]
+    assert sorted(Path(asset["href"]).name for item in items for asset in item["assets"].values()) == sorted(names)
+    assert {item["id"] for item in items} == {"A_20240601_red", "A_20240601-red", "A_20240601.red", "B_20240601_red.tif", "B_20240601_red.tiff", "C_20240601"}
+    assert all(item["properties"]["datetime"].startswith("2024-06-01") for item in items)
+
+
 def test_index_of_a_search_gives_the_same_cube(cube, spec, archive, whole, tmp_path):
     for name in ("items.json", "index.parquet"):
         out = tmp_path / name

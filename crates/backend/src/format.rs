@@ -143,6 +143,11 @@ pub trait Image: Debug + Send + Sync {
         Label::default()
     }
 
+    /// Which of the times of its file it shows, from 1, and of how many; `None` where the file has one, or says nothing of times.
+    fn time(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// The grids: full resolution first, then overviews, finest first. North-up or not, as stored.
     fn levels(&self) -> &[GeoBox];
 

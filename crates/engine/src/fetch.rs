@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use cube_backend::{Block, Error, Format, Image, Kind, Place, Sources};
-use cube_core::{Asset, Raster, Window};
+use cube_core::{Asset, Raster, TimeStep, Window};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use rayon::prelude::*;
@@ -185,6 +185,17 @@ impl Fetcher {
         let parts = parts.collect::<Result<Vec<_>, Error>>().map_err(|e| named(e, &source.name))?;
         let image = Arc::clone(image);
         crate::task::compute(move || parts.into_par_iter().map(|(block, bytes, mask)| image.decode(&block, bytes, mask)).collect()).await
+    }
+}
+
+/// Refuses one of several times of a file where the cube has a time axis: an item has one time, at which any of them would stand.
+pub(crate) fn check_time(image: &dyn Image, step: TimeStep) -> Result<()> {
+    match image.time() {
+        Some((time, of)) if step != TimeStep::None => Err(crate::Error::refused_with(
+            format!("`{}` is time {time} of {of} of its file, and would stand at the one time of its item", image.source().name),
+            "split the file so that each time is an item of its own, or keep its time axis with `cube virtualize`; `[time] step = \"none\"` makes a cube without one",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use cube_core::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-use crate::{Context, Error, Result, area};
+use crate::{Context, Error, Result, area, fetch::check_time};
 
 /// Readers that use dask slow down beyond so many chunks per variable.
 const MOST_CHUNKS: usize = 1_000_000;
@@ -181,6 +181,9 @@ async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, samples: &[P
     })?;
     let stated = band.dtype.or(asset.dtype).is_some() && band.nodata.or(asset.nodata).is_some() && asset.scale.is_some();
     let image = if stated { None } else { Some(context.fetcher.image(&asset).await?) };
+    if let Some(image) = &image {
+        check_time(image.as_ref(), spec.time.step)?;
+    }
     let source = image.as_ref().map(|i| i.dtype(asset.band)).or(asset.dtype);
     let dtype = band.dtype.or_else(|| source.map(|s| default_dtype(s, band.values, spec.mosaic.method)));
     let dtype = dtype.ok_or_else(|| Error::refused_with(format!("the type of `{name}` is not known"), format!("give `dtype` in [bands.{name}]")))?;

@@ -12,7 +12,7 @@ use cube_store::{Receipt, State, Writer};
 use cube_warp::{Canvas, Mosaic, Source};
 use rayon::prelude::*;
 
-use crate::{Context, Error, Event, Result};
+use crate::{Context, Error, Event, Result, fetch::check_time};
 
 /// Source pixels read at once for one patch: a larger need is met in pieces.
 const PIECE_PIXELS: usize = 24 << 20;
@@ -149,6 +149,7 @@ impl BandRun<'_> {
     /// A patch warped to some windows of the group's grid, perhaps in parts, without those where it has no pixel.
     async fn canvases(&self, patch: &PatchIndex, asset: &Asset, wanted: Piece) -> Result<Vec<(usize, Window, Canvas)>> {
         let image = self.context.fetcher.image(asset).await?;
+        check_time(image.as_ref(), self.layout.time.step)?;
         if asset.band >= image.bands() {
             return Err(Error::refused(format!("`{}` has {} bands, band {} was asked for", image.source().name, image.bands(), asset.band + 1)));
         }

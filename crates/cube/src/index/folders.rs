@@ -135,7 +135,8 @@ async fn taken(format: &dyn Format, bytes: ByteSource) -> Option<Taken> {
     })
 }
 
-/// Files that belong together. Where their names say so and their footprints do not, each is a scene.
+/// Files that belong together. Where their names say so and their footprints do not, or two are called the same (`a_red.tif`, `a-red.tif`), each is a
+/// scene.
 fn scenes(rasters: Vec<Raster>, options: &FolderOptions) -> Result<Vec<Scene>> {
     let mut groups: BTreeMap<(PathBuf, String), Vec<(String, Raster)>> = BTreeMap::new();
     for raster in rasters {
@@ -150,7 +151,8 @@ fn scenes(rasters: Vec<Raster>, options: &FolderOptions) -> Result<Vec<Scene>> {
     let mut scenes = Vec::new();
     for ((folder, id), assets) in groups {
         let together = assets.windows(2).all(|w| w[0].1.same_footprint(&w[1].1));
-        let parts = if together { vec![(id, assets)] } else { assets.into_iter().map(|a| (stem(&a.1.path), vec![a])).collect() };
+        let bands: BTreeSet<&str> = assets.iter().map(|(band, _)| band.as_str()).collect();
+        let parts = if together && bands.len() == assets.len() { vec![(id, assets)] } else { apart(assets) };
         for (id, assets) in parts {
             let named = || name::time(&id).or_else(|| folder.ancestors().filter_map(Path::file_name).find_map(|n| name::time(&n.to_string_lossy())));
             let taken = assets.iter().find_map(|(_, raster)| raster.taken);
@@ -160,6 +162,17 @@ fn scenes(rasters: Vec<Raster>, options: &FolderOptions) -> Result<Vec<Scene>> {
     }
     unique(&mut scenes)?;
     Ok(scenes)
+}
+
+/// Files that are a scene each, called like the file: with its ending where that alone differs.
+fn apart(assets: Vec<(String, Raster)>) -> Vec<(String, Vec<(String, Raster)>)> {
+    let mut stems: HashMap<String, usize> = HashMap::new();
+    assets.iter().for_each(|(_, raster)| *stems.entry(stem(&raster.path)).or_default() += 1);
+    let id = |path: &Path| match stem(path) {
+        stem if stems[&stem] > 1 => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        stem => stem,
+    };
+    assets.into_iter().map(|asset| (id(&asset.1.path), vec![asset])).collect()
 }
 
 fn stem(path: &Path) -> String {

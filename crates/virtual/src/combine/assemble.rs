@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use super::{
     CombinedPart, Join, Misfit, OnMismatch, Options, Order,
-    check::{Difference, MEANING, Times, differences, numbers},
+    check::{Difference, MEANING, Times, differences, is_placed_by_transform, meanings, numbers},
     equal::{Verdict, as_first},
     join::compare,
     merged::Merged,
@@ -102,7 +102,7 @@ impl Class {
     ) -> Result<Result<Content, Vec<String>>> {
         let (their_slot, content) = (&other.slots[theirs], &entry.contents[theirs]);
         let times = Times::of(&self.template, slot, other, their_slot, content);
-        let differences = differences(slot, their_slot, content, &times, options);
+        let differences = differences(slot, their_slot, content, &times, &meanings_of(&self.template, slot, their_slot, options), options);
         if !differences.is_empty() {
             let is_storage = differences.iter().all(|d| matches!(d, Difference::Stored(_)));
             if !is_storage || options.mismatch != OnMismatch::Materialize {
@@ -186,7 +186,8 @@ impl Class {
         for (at, (slot, merged)) in self.template.slots.iter().zip(&mut self.arrays).enumerate() {
             let Some(theirs) = other.like(at, slot) else { continue };
             // What was checked or converted is as in the first.
-            let own = |a: &&cube_manifest::Attribute| !MEANING.contains(&a.name.as_str());
+            let checked = meanings_of(&self.template, slot, &other.slots[theirs], options);
+            let own = |a: &&cube_manifest::Attribute| !checked.contains(&a.name.as_str());
             let mut attributes: Vec<_> = other.slots[theirs].array.attributes.iter().filter(own).cloned().collect();
             attributes.extend(slot.array.attributes.iter().filter(|a| !own(a)).cloned());
             if let Err(reason) = merged.add(&attributes, options.attributes) {
@@ -295,6 +296,13 @@ impl Class {
             }
         }
     }
+}
+
+/// The attributes of an array that must be as in the first granule.
+fn meanings_of<'a>(first: &Template, slot: &'a Slot, other: &'a Slot, options: &Options) -> Vec<&'a str> {
+    let names = slot.array.attributes.iter().chain(&other.array.attributes).map(|a| a.name.as_str());
+    let is_placed = is_placed_by_transform(first.slots.iter().map(|s| &s.array), &slot.array.name, options.along.as_deref());
+    meanings(names, slot.array.dimensions.len(), is_placed)
 }
 
 fn mismatch(entry: &Entry, slot: &Slot, reason: String) -> Mismatch {

@@ -8,10 +8,69 @@ use super::{
     merged::same,
     slot::{Content, Role, Slot, Template},
 };
-use crate::{attributes, element};
+use crate::{Array, attributes, element};
 
-/// Attributes that say what a stored number means: where they differ, so do the values.
-pub(crate) const MEANING: [&str; 7] = ["scale_factor", "add_offset", "units", "calendar", "_FillValue", "missing_value", "_Unsigned"];
+/// Attributes that say what a stored number means, or which grid it is on: where they differ, so do the values. The last ones are those of TIFFs.
+pub(crate) const MEANING: [&str; 11] =
+    ["scale_factor", "add_offset", "units", "calendar", "_FillValue", "missing_value", "_Unsigned", "grid_mapping", "nodata", "scales", "offsets"];
+/// Any of these makes a variable a grid mapping.
+const MAPPING: [&str; 3] = ["grid_mapping_name", "crs_wkt", "spatial_ref"];
+/// Attributes of a grid mapping that are for people alone.
+const FREE: [&str; 9] = ["long_name", "standard_name", "name", "title", "description", "comment", "history", "source", "references"];
+
+/// The attributes of an array that must not differ, of all that it has here and there: of a grid mapping all but free text, after those of any array.
+/// `GeoTransform` differs rightly where granules lie side by side, and coordinates say the same; it counts where it alone places the pixels.
+pub(crate) fn meanings<'a>(names: impl Iterator<Item = &'a str> + Clone, dimensions: usize, is_placed: bool) -> Vec<&'a str> {
+    let mut all = MEANING.to_vec();
+    if dimensions < 2 && names.clone().any(|name| MAPPING.contains(&name)) {
+        for name in names.filter(|name| !FREE.contains(name) && (is_placed || *name != "GeoTransform")) {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+    }
+    all
+}
+
+/// Whether the `GeoTransform` of a grid mapping alone says where pixels lie: an array on it has no coordinates along its rows and columns (a rotated
+/// TIFF), and granules are not put side by side along these.
+pub(crate) fn is_placed_by_transform<'a>(arrays: impl Iterator<Item = &'a Array> + Clone, mapping: &str, along: Option<&str>) -> bool {
+    let is_on = |array: &Array| match array.attribute("grid_mapping") {
+        Some(AttributeValue::Text(text)) => text.split_whitespace().any(|name| name.trim_end_matches(':') == mapping),
+        _ => false,
+    };
+    let is_bare = |d: &String| along != Some(d.as_str()) && !arrays.clone().any(|a| a.is_index() && a.name == *d);
+    arrays.clone().any(|array| is_on(array) && matches!(array.dimensions.as_slice(), [.., y, x] if is_bare(y) && is_bare(x)))
+}
+
+/// Whether two texts of a CRS name the same code of an authority, though other programs, or versions of one, have written them.
+pub(crate) fn same_crs(attribute: &str, a: &str, b: &str) -> bool {
+    matches!(attribute, "crs_wkt" | "spatial_ref") && code(a).is_some_and(|a| code(b) == Some(a))
+}
+
+/// What stands last in a WKT, directly below its root: `EPSG,32632`.
+fn code(wkt: &str) -> Option<String> {
+    let bare: String = wkt.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+    let last = bare.strip_suffix("]]").filter(|rest| !rest.ends_with(']'))?;
+    let at = last.rfind('[')?;
+    (last[..at].ends_with("AUTHORITY") || last[..at].ends_with(",ID")).then(|| last[at + 1..].to_owned())
+}
+
+/// Two values, of long ones the part in which they differ.
+pub(crate) fn excerpts(a: &str, b: &str) -> (String, String) {
+    const MOST: usize = 80;
+    let common = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let cut = |text: &str| {
+        let length = text.chars().count();
+        if length <= MOST {
+            return text.to_owned();
+        }
+        let from = common.saturating_sub(MOST / 2);
+        let part: String = text.chars().skip(from).take(MOST).collect();
+        format!("{}{part}{}", if from > 0 { "…" } else { "" }, if from + MOST < length { "…" } else { "" })
+    };
+    (cut(a), cut(b))
+}
 
 /// How an array differs from that of the first granule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +81,8 @@ pub(super) enum Difference {
     Meaning(String),
 }
 
-/// The differences of two arrays, values apart. Units of times that can be converted are none.
-pub(super) fn differences(first: &Slot, other: &Slot, content: &Content, times: &Times, options: &Options) -> Vec<Difference> {
+/// The differences of two arrays, values apart; of attributes, those of `names`. Units of times that can be converted are none.
+pub(super) fn differences(first: &Slot, other: &Slot, content: &Content, times: &Times, names: &[&str], options: &Options) -> Vec<Difference> {
     let mut found = Vec::new();
     let (a, b) = (&first.array, &other.array);
     let mut meaning = |what: String| found.push(Difference::Meaning(what));
@@ -35,15 +94,23 @@ pub(super) fn differences(first: &Slot, other: &Slot, content: &Content, times: 
     } else if let Some(axis) = other_axis(first, other, options) {
         meaning(format!("it has {} elements along `{}`, not {}", b.shape[axis], a.dimensions[axis], a.shape[axis]));
     }
-    for name in MEANING {
-        let is_time = matches!(name, "units" | "calendar");
+    for name in names {
+        let is_time = matches!(*name, "units" | "calendar");
         if is_time && times.convertible {
             continue;
         }
         match (a.attribute(name), b.attribute(name)) {
             (None, None) => {}
             (Some(x), Some(y)) if equal(x, y) => {}
-            (x, y) => meaning(format!("its `{name}` is {}, not {}", shown(y), shown(x))),
+            (Some(AttributeValue::Text(x)), Some(AttributeValue::Text(y))) if same_crs(name, x, y) => {}
+            (x, y) => {
+                let (y, x) = excerpts(&shown(y), &shown(x));
+                meaning(format!("its `{name}` is {y}, not {x}"));
+                // One tells that the CRS is another; its numbers follow from that.
+                if !MEANING.contains(name) {
+                    break;
+                }
+            }
         }
     }
     if times.differ && !times.convertible {

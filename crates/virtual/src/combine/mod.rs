@@ -21,7 +21,7 @@ use crate::{Dataset, Error, Fetch, Mismatch, Node, Refused, Result};
 pub use merged::CombineAttributes;
 pub use options::{Compare, Coordinates, Join, Load, OnMismatch, Options, Order};
 
-pub(crate) use check::{MEANING, rebased};
+pub(crate) use check::{MEANING, excerpts, is_placed_by_transform, meanings, rebased, same_crs};
 pub(crate) use join::compare;
 
 use assemble::Class;

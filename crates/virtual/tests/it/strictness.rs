@@ -6,7 +6,7 @@ use cube_core::DType;
 use cube_manifest::{Codec, Element, Granule, Padding};
 use cube_virtual::{
     Combiner, Dataset, Error, LocalFiles, Mismatch, Repair, combine,
-    combine::{Compare, Coordinates, Join, Load, OnMismatch, Options},
+    combine::{CombineAttributes, Compare, Coordinates, Join, Load, OnMismatch, Options, Order},
     read::kerchunk::read_json,
     write::icechunk,
 };
@@ -348,4 +348,104 @@ fn references_that_are_none_are_errors_and_arrays_that_are_wrong_are_refused() {
     }
     let granule = read_json(array(good, r#","v/1":["{{u}}a.nc",3,4]"#).as_bytes(), "r.json").unwrap();
     assert_eq!(&*granule.origin.url, "/d/a.nc");
+}
+
+/// The WKT of a zone of UTM, as one program writes it.
+fn utm(zone: u8) -> String {
+    format!("PROJCS[\"WGS 84 / UTM zone {zone}N\",GEOGCS[\"WGS 84\",DATUM[\"WGS_1984\"]],AUTHORITY[\"EPSG\",\"326{zone}\"]]")
+}
+
+/// A field on a grid mapping with these attributes.
+fn mapped(directory: &Path, t: i64, has_coordinates: bool, attributes: Vec<cube_manifest::Attribute>) -> Granule {
+    let mut made = Made::new(&directory.join(format!("{t}.h5")));
+    let mut field = counted("v", &["t", "y", "x"], &[1, 2, 2], &[1, 2, 2], be(DType::Int16), 10 * t);
+    field.attributes = vec![text("grid_mapping", "crs")];
+    made.add("/", field);
+    let mut crs = counted("crs", &[], &[], &[], le(DType::Int32), 0);
+    crs.attributes = attributes;
+    made.add("/", crs);
+    if has_coordinates {
+        made.add("/", counted("y", &["y"], &[2], &[2], le(DType::Int32), 0));
+        made.add("/", counted("x", &["x"], &[2], &[2], le(DType::Int32), 0));
+    }
+    made.add("/", counted("t", &["t"], &[1], &[1], le(DType::Int32), t));
+    made.save().0
+}
+
+#[tokio::test]
+async fn another_crs_is_refused_whatever_becomes_of_attributes() {
+    let directory = tempfile::tempdir().unwrap();
+    let on = |t, zone, name: &str| mapped(directory.path(), t, true, vec![text("crs_wkt", &utm(zone)), text("long_name", name)]);
+    for attributes in [CombineAttributes::DropConflicts, CombineAttributes::Override, CombineAttributes::Drop] {
+        let options = Options { attributes, ..along_t() };
+        let found = mismatches(combine([on(0, 32, ""), on(1, 33, "")], &LocalFiles, options).await.unwrap_err());
+        assert!(found.len() == 1 && found[0].starts_with("1.h5 /crs its `crs_wkt` is "), "{found:?}");
+        assert!(found[0].contains("zone 33N") && found[0].contains("zone 32N"), "{found:?}");
+    }
+    let plain = |t, lon| {
+        let attributes = vec![text("grid_mapping_name", "sinusoidal"), numeric("longitude_of_projection_origin", DType::Float64, lon)];
+        mapped(directory.path(), t, true, attributes)
+    };
+    let found = mismatches(combine([plain(0, 0.0), plain(1, 9.0)], &LocalFiles, along_t()).await.unwrap_err());
+    assert_eq!(found, ["1.h5 /crs its `longitude_of_projection_origin` is 9.0, not 0.0"]);
+
+    // Free text says nothing, and one code in the words of two programs is one CRS.
+    let mut other = on(1, 32, "another name");
+    let crs = other.root.variables.iter_mut().find(|v| v.name == "crs").unwrap();
+    crs.attributes[0] = text("crs_wkt", "PROJCRS[\"WGS 84 / UTM zone 32N\", BASEGEOGCRS[\"WGS 84\"],\n ID[\"EPSG\", 32632]]");
+    let both = combine([on(0, 32, "a name"), other], &LocalFiles, along_t()).await.unwrap();
+    let arrays = both.parts[0].dataset.arrays();
+    let (_, crs) = arrays.iter().find(|(_, a)| a.name == "crs").unwrap();
+    assert_eq!(crs.attributes, [text("crs_wkt", &utm(32))]);
+}
+
+#[tokio::test]
+async fn a_transform_counts_where_nothing_else_places_the_pixels() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |t, has_coordinates, x: u32| {
+        mapped(directory.path(), t, has_coordinates, vec![text("crs_wkt", &utm(32)), text("GeoTransform", &format!("{x} 10 0 5000000 0 -10"))])
+    };
+    combine([at(0, true, 1), at(1, true, 2)], &LocalFiles, along_t()).await.unwrap();
+    let found = mismatches(combine([at(0, false, 1), at(1, false, 2)], &LocalFiles, along_t()).await.unwrap_err());
+    assert_eq!(found, ["1.h5 /crs its `GeoTransform` is \"2 10 0 5000000 0 -10\", not \"1 10 0 5000000 0 -10\""]);
+    // Side by side, each begins elsewhere.
+    let options = Options { along: Some("x".into()), order: Order::Given, ..Options::default() };
+    combine([at(0, false, 1), at(0, false, 2)], &LocalFiles, options).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_tiffs_say_of_their_numbers_must_agree() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = |t: i64, attribute| field(directory.path(), &format!("{t}.h5"), t, &[1.0, 2.0], |spec| spec.attributes = vec![attribute]);
+    let scales = |name: &str, a: f64| {
+        let list = [a, 1.0].map(cube_core::Number::Float).to_vec();
+        cube_manifest::Attribute { name: name.into(), value: cube_manifest::AttributeValue::Numbers(DType::Float64, list) }
+    };
+    for (name, here, there, a, b) in [
+        ("nodata", "5", "0", numeric("nodata", DType::Int16, 0.0), numeric("nodata", DType::Int16, 5.0)),
+        ("scales", "[0.5,1.0]", "[0.1,1.0]", scales("scales", 0.1), scales("scales", 0.5)),
+        ("offsets", "[2.0,1.0]", "[3.0,1.0]", scales("offsets", 3.0), scales("offsets", 2.0)),
+    ] {
+        let found = mismatches(combine([with(0, a), with(1, b)], &LocalFiles, along_t()).await.unwrap_err());
+        assert_eq!(found, [format!("1.h5 /v its `{name}` is {here}, not {there}")]);
+    }
+}
+
+#[tokio::test]
+async fn another_crs_is_not_appended() {
+    let directory = tempfile::tempdir().unwrap();
+    let target = icechunk::Target::local(&directory.path().join("ice")).await.unwrap();
+    let one = async |t, zone| {
+        let granule = mapped(directory.path(), t, true, vec![text("crs_wkt", &utm(zone)), text("GeoTransform", &format!("{t} 10 0 0 0 -10"))]);
+        let options = icechunk::Options { granules: vec![granule.origin.url.to_string()], ..icechunk::Options::default() };
+        (combine([granule], &LocalFiles, along_t()).await.unwrap().into_dataset().0, options)
+    };
+    let (first, options) = one(0, 32).await;
+    icechunk::write(&first, &target, &options).await.unwrap();
+    let (other, options) = one(1, 33).await;
+    let found = mismatches(icechunk::Existing::open(&target).await.unwrap().append(&other, "t", &options).await.unwrap_err());
+    assert!(found.len() == 1 && found[0].contains("/crs its `crs_wkt` is "), "{found:?}");
+    assert!(found[0].contains("zone 33N") && found[0].contains("in the store") && found[0].contains("zone 32N"), "{found:?}");
+    let (same, options) = one(2, 32).await;
+    icechunk::Existing::open(&target).await.unwrap().append(&same, "t", &options).await.unwrap();
 }

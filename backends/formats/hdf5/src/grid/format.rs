@@ -133,7 +133,10 @@ fn layer(source: ByteSource, file: &File, wanted: Wanted, plane: axes::Plane) ->
     if chunks.urls().iter().any(|url| **url != *source.name) {
         return Err(refused("its chunks lie in other files".to_owned()));
     }
-    let at = layer_index(&variable, &plane, &wanted, &source.name)?;
+    let others: Vec<usize> = (0..variable.shape.len()).filter(|axis| *axis != plane.rows && *axis != plane.cols).collect();
+    let times = others.iter().copied().find(|axis| variable.shape[*axis] > 1 && taken::is_time(file, path, &variable, *axis));
+    let at = layer_index(&variable, &others, times.is_some(), &wanted, &source.name)?;
+    let time = times.map(|axis| (at[axis] + 1, variable.shape[axis]));
     let unsigned = variable.attribute("_Unsigned").and_then(as_text).is_some_and(|t| t.eq_ignore_ascii_case("true"));
     let dtype = if unsigned { as_unsigned(stored) } else { stored };
     let number = |name: &str| variable.attribute(name).and_then(as_number).map(|n| brought_to(n, stored, dtype)).filter(|n| n.fits(dtype));
@@ -151,16 +154,20 @@ fn layer(source: ByteSource, file: &File, wanted: Wanted, plane: axes::Plane) ->
     };
     let source = ByteSource { name: name.into(), ..source };
     let grids = [plane.grid.clone()];
-    Ok(Layer { source, chunks, plane, grids, at, dtype, endian, nodata, missing, scaling, variable })
+    Ok(Layer { source, chunks, plane, grids, at, time, dtype, endian, nodata, missing, scaling, variable })
 }
 
 /// The index along each dimension of the layer that is wanted. Which of several it is, must have been said.
-fn layer_index(variable: &Variable, plane: &axes::Plane, wanted: &Wanted, file: &str) -> Result<Vec<u64>> {
-    let others: Vec<usize> = (0..variable.shape.len()).filter(|axis| *axis != plane.rows && *axis != plane.cols).collect();
+fn layer_index(variable: &Variable, others: &[usize], has_times: bool, wanted: &Wanted, file: &str) -> Result<Vec<u64>> {
     let count: u64 = others.iter().map(|axis| variable.shape[*axis]).product();
     let path = &wanted.path;
     let invalid = |what: String| {
-        Error::new(Kind::Invalid, what).with_hint(format!("name one layer, from 1: `asset#{path}.1`; or keep all of them with `cube virtualize`"))
+        let hint = if has_times {
+            format!("keep all times with `cube virtualize`; for a cube without a time axis, name one layer, from 1: `asset#{path}.1`")
+        } else {
+            format!("name one layer, from 1: `asset#{path}.1`; or keep all of them with `cube virtualize`")
+        };
+        Error::new(Kind::Invalid, what).with_hint(hint)
     };
     let extents = || {
         let each = others.iter().map(|axis| {
@@ -176,9 +183,9 @@ fn layer_index(variable: &Variable, plane: &axes::Plane, wanted: &Wanted, file: 
         None => return Err(invalid(format!("`{path}` of `{file}` has {count} layers ({})", extents()))),
     };
     let mut at = vec![0; variable.shape.len()];
-    for axis in others.into_iter().rev() {
-        at[axis] = layer % variable.shape[axis];
-        layer /= variable.shape[axis];
+    for axis in others.iter().rev() {
+        at[*axis] = layer % variable.shape[*axis];
+        layer /= variable.shape[*axis];
     }
     Ok(at)
 }

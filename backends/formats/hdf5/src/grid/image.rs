@@ -21,6 +21,8 @@ pub(super) struct Layer {
     pub(super) grids: [GeoBox; 1],
     /// Index along each dimension; of rows and columns, not used.
     pub(super) at: Vec<u64>,
+    /// Of which times it is one, from 1, where there are several.
+    pub(super) time: Option<(u64, u64)>,
     pub(super) dtype: DType,
     pub(super) endian: Endian,
     pub(super) nodata: Option<Number>,
@@ -67,6 +69,10 @@ impl Image for Layer {
     fn label(&self, _band: usize) -> Label {
         let text = |name: &str| self.variable.attribute(name).and_then(values::as_text).filter(|text| !text.is_empty()).map(str::to_owned);
         Label { unit: text("units"), long_name: text("long_name") }
+    }
+
+    fn time(&self) -> Option<(u64, u64)> {
+        self.time
     }
 
     fn levels(&self) -> &[GeoBox] {

@@ -47,6 +47,18 @@ fn coordinate(file: &File) -> Option<(&str, &Arc<Variable>, TimeUnits)> {
         .map(|(_, found)| found)
 }
 
+/// Whether a dimension of the variable at `path` counts times: by its coordinate, or by its name.
+pub(super) fn is_time(file: &File, path: &str, variable: &Variable, axis: usize) -> bool {
+    let Some(dimension) = variable.dimensions.get(axis).and_then(Option::as_deref) else { return false };
+    let name = dimension.rsplit('/').next().unwrap_or(dimension);
+    let group = path.trim_matches('/').rsplit_once('/').map_or("", |(group, _)| group);
+    let says_time = |coordinate: &Variable| {
+        let text = |name: &str| coordinate.attribute(name).and_then(as_text).unwrap_or_default();
+        text("standard_name") == "time" || text("axis").eq_ignore_ascii_case("t") || text("units").contains(" since ")
+    };
+    name.eq_ignore_ascii_case("time") || file.get(dimension).or_else(|| file.near(group, name)).is_some_and(|found| says_time(found))
+}
+
 fn own_units(variable: &Variable) -> Option<TimeUnits> {
     let calendar = variable.attribute("calendar").and_then(as_text);
     variable.attribute("units").and_then(as_text).and_then(|units| TimeUnits::parse(units, calendar))

@@ -76,6 +76,19 @@ d.close()
 for layer in (1, 2, 6):
     case("layers.nc", f"v.{layer}")
 case("layers.nc", "v", "6 layers (time 3, depth 2)")
+case("layers.nc", "v", "keep all times with `cube virtualize`")
+# Times by their units, of which the name says nothing; and heights, named one by one.
+d = create("steps.nc", when=2, height=2, lat=20, lon=30)
+axis(d, "when", [0, 1], units="days since 2024-01-01")
+axis(d, "height", [2, 10], units="m")
+axis(d, "lat", np.linspace(10, 0.5, 20), **LAT)
+axis(d, "lon", np.linspace(0, 14.5, 30), **LON)
+for name in ("when", "height"):
+    fill(d.createVariable(f"by_{name}", "i2", (name, "lat", "lon")))
+d.close()
+case("steps.nc", "by_when.2")
+case("steps.nc", "by_height.2")
+case("steps.nc", "by_height", "name one layer, from 1: `asset#by_height.1`")
 case("layers.nc", "v.7", "layer 7")
 case("layers.nc", "w", "no variable `w`")
 

@@ -7,7 +7,7 @@ use icechunk::{Repository, repository::RepositoryError};
 use super::{Options, Target, config, granules::Granules, publish, session::Batch, target::MAIN};
 use crate::{
     Array, Dataset, Error, Mismatch, Part, Result, Values, attributes,
-    combine::{MEANING, compare, rebased},
+    combine::{MEANING, compare, excerpts, is_placed_by_transform, meanings, rebased, same_crs},
     dataset::join,
     element,
     json::Json,
@@ -145,8 +145,9 @@ impl Existing {
         let mut plans = Vec::new();
         let mut unseen = Vec::new();
         let mut named = Vec::new();
-        for (group, array) in dataset.arrays() {
-            let path = join(&group, &array.name);
+        let arrays = dataset.arrays();
+        for (group, array) in &arrays {
+            let path = join(group, &array.name);
             let mut differ = |reason: String| found.push(self.mismatch(array, &path, reason));
             named.push(path.clone());
             let Some(document) = batch.document(&path).await? else {
@@ -154,7 +155,8 @@ impl Existing {
                 continue;
             };
             let axis = array.dimensions.iter().position(|d| d == along);
-            let differences = differences(&document, array, axis);
+            let is_placed = is_placed_by_transform(arrays.iter().map(|(_, a)| *a), &array.name, Some(along));
+            let differences = differences(&document, array, axis, is_placed);
             if !differences.is_empty() {
                 differences.into_iter().for_each(differ);
                 continue;
@@ -274,7 +276,7 @@ struct Plan {
 }
 
 /// How an array differs from what the store says of it.
-fn differences(document: &Json, array: &Array, axis: Option<usize>) -> Vec<String> {
+fn differences(document: &Json, array: &Array, axis: Option<usize>, is_placed: bool) -> Vec<String> {
     let wanted = match metadata_v3::array(array) {
         Ok(wanted) => wanted,
         Err(refusal) => return vec![refusal.to_string()],
@@ -291,12 +293,28 @@ fn differences(document: &Json, array: &Array, axis: Option<usize>) -> Vec<Strin
     if shape.len() != array.shape.len() || shape.iter().zip(&array.shape).enumerate().any(|(i, (a, b))| a != b && Some(i) != axis) {
         found.push(format!("its shape {:?}, in the store {shape:?}", array.shape));
     }
-    let attribute = |document: &Json, name: &str| text(document.get("attributes").and_then(|a| a.get(name)));
-    for name in MEANING {
-        let (there, here) = (attribute(document, name), attribute(&wanted, name));
+    let stored = match document.get("attributes") {
+        Some(Json::Object(members)) => members.as_slice(),
+        _ => &[],
+    };
+    let names = stored.iter().map(|(name, _)| name.as_str()).chain(array.attributes.iter().map(|a| a.name.as_str()));
+    for name in meanings(names, array.dimensions.len(), is_placed) {
+        let attribute = |document: &Json| document.get("attributes").and_then(|a| a.get(name)).cloned();
+        let (there, here) = (attribute(document), attribute(&wanted));
+        if let (Some(Json::Text(there)), Some(Json::Text(here))) = (&there, &here)
+            && same_crs(name, there, here)
+        {
+            continue;
+        }
+        let (there, here) = (text(there.as_ref()), text(here.as_ref()));
         let is_time = matches!(name, "units" | "calendar") && there.contains(" since ") && here.contains(" since ");
         if there != here && !is_time {
+            let (here, there) = excerpts(&here, &there);
             found.push(format!("its `{name}` is {here}, in the store {there}"));
+            // One tells that the CRS is another; its numbers follow from that.
+            if !MEANING.contains(&name) {
+                break;
+            }
         }
     }
     found

@@ -97,6 +97,10 @@ pub struct Asset {
     /// See `scale`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<f64>,
+    /// Scale or offset follow from what is known of the product, and not from a statement: what the file states comes first, and pixels in
+    /// floating point have neither.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub presumed: bool,
     /// Unit of the scaled value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -132,6 +136,7 @@ impl Asset {
             nodata: None,
             scale: None,
             offset: None,
+            presumed: false,
             unit: None,
             title: None,
             media_type: None,

@@ -1,7 +1,8 @@
 use std::{
+    collections::HashSet,
     fmt::Debug,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -28,6 +29,8 @@ pub struct Context {
     pub(crate) fetcher: Fetcher,
     /// How files lie under the grids of the cube.
     pub(crate) mappings: Mappings,
+    /// What the user has been warned of.
+    warned: Mutex<HashSet<String>>,
     /// How much may be in flight.
     pub limits: Limits,
     /// Told what happens.
@@ -45,10 +48,18 @@ impl Context {
             catalog,
             fetcher: Fetcher::new(formats, sources, limits),
             mappings: Mappings::default(),
+            warned: Mutex::default(),
             limits,
             progress: Arc::new(Quiet),
             cancel: Cancel::default(),
             now,
+        }
+    }
+
+    /// Warns once of something that holds for many files.
+    pub(crate) fn warn_once(&self, about: String, message: impl FnOnce() -> String) {
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(about) {
+            tracing::warn!("{}", message());
         }
     }
 

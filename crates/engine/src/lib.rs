@@ -26,6 +26,7 @@ mod region;
 mod request;
 mod resolve;
 mod search;
+mod stated;
 mod task;
 
 pub use context::{Cancel, CatalogSource, Context, Event, Limits, Progress, Quiet};

@@ -265,6 +265,7 @@ impl Load {
     /// Plans and runs the part of the request that lies in a region (all of it without one).
     async fn fill(&mut self, patches: &[Arc<PatchIndex>], region: Option<Region>) -> Result<()> {
         let layout = Arc::clone(&self.layout);
+        planner::check_order(&layout, patches, &self.context);
         let period = region.map_or(Period::ALWAYS, |r| r.period);
         let within = |step: TimeValue| layout.time.step == TimeStep::None || layout.time.period_of(step).intersection(&period).is_some();
         for group in &layout.groups {

@@ -241,22 +241,33 @@ impl Ledger {
 
 /// The order in which patches meet in a mosaic.
 enum Order {
-    Time,
+    Time { descending: bool },
     Property { name: String, descending: bool },
 }
 
 impl Order {
     fn parse(text: Option<&str>) -> Self {
         match text {
-            None | Some("time") => Self::Time,
+            None | Some("time") => Self::Time { descending: false },
+            Some("-time") => Self::Time { descending: true },
             Some(name) => Self::Property { name: name.trim_start_matches('-').to_owned(), descending: name.starts_with('-') },
         }
+    }
+
+    /// The property that it goes by, when none of the patches has it.
+    fn unknown<'s>(&'s self, patches: &[Arc<PatchIndex>]) -> Option<&'s str> {
+        let Self::Property { name, .. } = self else { return None };
+        (!patches.is_empty() && patches.iter().all(|p| !p.properties.contains_key(name))).then_some(name)
     }
 
     /// By property (patches without it last), then time, then id.
     fn compare(&self, a: &PatchIndex, b: &PatchIndex) -> Ordering {
         let by_time = || (a.time, &a.id).cmp(&(b.time, &b.id));
-        let Self::Property { name, descending } = self else { return by_time() };
+        let (name, descending) = match self {
+            Self::Time { descending: false } => return by_time(),
+            Self::Time { descending: true } => return (b.time, &a.id).cmp(&(a.time, &b.id)),
+            Self::Property { name, descending } => (name, descending),
+        };
         let ordering = match (a.properties.get(name), b.properties.get(name)) {
             (Some(x), Some(y)) => {
                 let ordering = compare_values(x, y);
@@ -340,6 +351,7 @@ pub async fn plan(cube: &Cube, request: &Request, refresh: bool, context: &Conte
     }
     let known = stored(&snapshot, &layout, &wanted.regions()).await?;
     let patches = newest(found.into_iter().chain(known));
+    check_order(&layout, &patches, context);
     for group in native::new_groups(&patches, &layout)? {
         layout.groups.push(group);
     }
@@ -409,6 +421,16 @@ pub(crate) async fn stored(snapshot: &Snapshot, layout: &Layout, regions: &[Regi
     Ok(snapshot.patches(&filter).await?.into_iter().map(Arc::new).collect())
 }
 
+/// Warns once where images are to be ordered by a property that none of them has: then they are ordered by time.
+pub(crate) fn check_order(layout: &Layout, patches: &[Arc<PatchIndex>], context: &Context) {
+    let order = Order::parse(layout.spec.mosaic.order.as_deref());
+    if let Some(name) = order.unknown(patches) {
+        context.warn_once(format!("order {name}"), || {
+            format!("none of the {} images found has the property `{name}`, which [mosaic] `order` names: they are ordered by time", patches.len())
+        });
+    }
+}
+
 /// One patch per id: the first that is given.
 pub(crate) fn newest(patches: impl Iterator<Item = Arc<PatchIndex>>) -> Vec<Arc<PatchIndex>> {
     let mut seen = std::collections::HashSet::new();
@@ -418,6 +440,25 @@ pub(crate) fn newest(patches: impl Iterator<Item = Arc<PatchIndex>>) -> Vec<Arc<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_are_ordered_by_time_both_ways() {
+        let patch = |id: &str, time: i64, cloud: Option<f64>| {
+            let properties = cloud.map(|c| ("eo:cloud_cover", c));
+            let json = serde_json::json!({"id": id, "time": null, "assets": {}, "properties": properties.into_iter().collect::<BTreeMap<_, _>>()});
+            Arc::new(PatchIndex { time: Some(TimeValue(time)), ..serde_json::from_value(json).expect("a patch") })
+        };
+        let patches = [patch("b", 1, Some(5.0)), patch("c", 2, None), patch("a", 1, Some(9.0))];
+        let ids = |order: &str| {
+            let (order, mut sorted) = (Order::parse(Some(order)), patches.to_vec());
+            sorted.sort_by(|a, b| order.compare(a, b));
+            sorted.iter().map(|p| p.id.to_string()).collect::<String>()
+        };
+        assert_eq!((ids("time"), ids("-time")), ("abc".into(), "cab".into()));
+        assert_eq!((ids("eo:cloud_cover"), ids("-eo:cloud_cover")), ("bac".into(), "abc".into()));
+        let unknown = |order: &str| Order::parse(Some(order)).unknown(&patches).map(str::to_owned);
+        assert_eq!((unknown("-eo:clod_cover"), unknown("-time"), unknown("eo:cloud_cover")), (Some("eo:clod_cover".into()), None, None));
+    }
 
     #[test]
     fn rows_are_kept_together_and_long_ones_cut() {

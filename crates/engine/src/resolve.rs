@@ -1,13 +1,17 @@
 //! From a spec to a layout: every default is settled here, once, against the source.
 
-use cube_backend::{Image, PatchQuery};
+use cube_backend::PatchQuery;
 use cube_core::{
     Asset, BandLayout, BandSpec, Crs, CubeSpec, DType, Extent, GeoBox, GridSpec, GroupLayout, Layout, MosaicMethod, Number, PatchIndex, Roi, Shape,
     Toi, Values,
 };
 use futures::{StreamExt, TryStreamExt};
 
-use crate::{Context, Error, Result, area, fetch::check_time};
+use crate::{
+    Context, Error, Result, area,
+    fetch::check_time,
+    stated::{self, FileSays},
+};
 
 /// Readers that use dask slow down beyond so many chunks per variable.
 const MOST_CHUNKS: usize = 1_000_000;
@@ -179,17 +183,19 @@ async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, samples: &[P
             format!("it has {}; give the name as `asset` in [bands.{name}]", known.join(", ")),
         )
     })?;
-    let stated = band.dtype.or(asset.dtype).is_some() && band.nodata.or(asset.nodata).is_some() && asset.scale.is_some();
+    let scaled = (asset.scale.is_some() || asset.offset.is_some()) && !asset.presumed;
+    let stated = band.dtype.or(asset.dtype).is_some() && band.nodata.or(asset.nodata).is_some() && scaled;
     let image = if stated { None } else { Some(context.fetcher.image(&asset).await?) };
     if let Some(image) = &image {
         check_time(image.as_ref(), spec.time.step)?;
     }
-    let source = image.as_ref().map(|i| i.dtype(asset.band)).or(asset.dtype);
+    let file = image.as_ref().map(|i| FileSays::of(i.as_ref(), asset.band));
+    let source = file.map(|f| f.dtype).or(asset.dtype);
     let dtype = band.dtype.or_else(|| source.map(|s| default_dtype(s, band.values, spec.mosaic.method)));
     let dtype = dtype.ok_or_else(|| Error::refused_with(format!("the type of `{name}` is not known"), format!("give `dtype` in [bands.{name}]")))?;
-    let stated = image.as_ref().and_then(|i| i.scaling(asset.band));
+    let scaling = stated::scaling(&asset, file.as_ref());
     let label = image.as_ref().map(|i| i.label(asset.band)).unwrap_or_default();
-    let nodata = nodata(band, &asset, image.as_deref(), dtype, spec);
+    let nodata = nodata(band, &asset, file.as_ref(), dtype, spec);
     if let Some(n) = nodata.filter(|n| !n.fits(dtype)) {
         return Err(Error::refused_with(
             format!("nodata {n} of `{name}` is not a value of {dtype}"),
@@ -207,8 +213,8 @@ async fn resolve_band(name: &str, band: &BandSpec, spec: &CubeSpec, samples: &[P
         nodata,
         resampling: band.resampling,
         values: band.values,
-        scale: band.scale.or(asset.scale).or(stated.map(|s| s.0)).filter(|_| raw),
-        offset: band.offset.or(asset.offset).or(stated.map(|s| s.1)).filter(|_| raw),
+        scale: band.scale.or(scaling.map(|s| s.0)).filter(|_| raw),
+        offset: band.offset.or(scaling.map(|s| s.1)).filter(|_| raw),
         // A count is none of the source's quantities.
         units: band.units.clone().or_else(|| asset.unit.clone().or(label.unit).filter(|_| spec.mosaic.method != MosaicMethod::Count)),
         long_name: band.long_name.clone().or_else(|| asset.title.clone()).or(label.long_name),
@@ -229,12 +235,13 @@ fn default_dtype(source: DType, values: Values, method: MosaicMethod) -> DType {
     }
 }
 
-fn nodata(band: &BandSpec, asset: &Asset, image: Option<&dyn Image>, dtype: DType, spec: &CubeSpec) -> Option<Number> {
+fn nodata(band: &BandSpec, asset: &Asset, file: Option<&FileSays>, dtype: DType, spec: &CubeSpec) -> Option<Number> {
     if spec.mosaic.method == MosaicMethod::Count {
         return Some(Number::Int(0));
     }
     let nan = Number::Float(f64::NAN);
-    let stated = || asset.nodata.or_else(|| image.and_then(|i| i.nodata(asset.band)));
+    // What fits no pixel of the file is still named, so that the refusal can name it.
+    let stated = || file.and_then(|f| f.nodata(asset).or(f.nodata)).or(asset.nodata);
     match (band.nodata, band.values) {
         (Some(n), _) => Some(n),
         (None, Values::Scaled) => Some(nan),

@@ -12,7 +12,11 @@ use cube_store::{Receipt, State, Writer};
 use cube_warp::{Canvas, Mosaic, Source};
 use rayon::prelude::*;
 
-use crate::{Context, Error, Event, Result, fetch::check_time};
+use crate::{
+    Context, Error, Event, Result,
+    fetch::check_time,
+    stated::{self, FileSays},
+};
 
 /// Source pixels read at once for one patch: a larger need is met in pieces.
 const PIECE_PIXELS: usize = 24 << 20;
@@ -156,7 +160,7 @@ impl BandRun<'_> {
         // Overviews are means, most of them: they have no extremes, no sums, no classes.
         let levels = if self.band.resampling.is_of_single_pixels() { &image.levels()[..1] } else { image.levels() };
         let (level, mapping) = self.context.mappings.get(levels, &self.group.grid)?;
-        let source = SourceInfo::new(patch, asset, image.as_ref(), self.band, self.layout.spec.mosaic.method)?;
+        let source = SourceInfo::new(self, patch, asset, image.as_ref())?;
         let together = self.together(patch, asset);
         let mut done = Vec::with_capacity(wanted.len());
         let mut queue: Vec<Piece> = vec![wanted];
@@ -312,17 +316,40 @@ struct SourceInfo {
 }
 
 impl SourceInfo {
-    fn new(patch: &PatchIndex, asset: &Asset, image: &dyn cube_backend::Image, band: &BandLayout, method: MosaicMethod) -> Result<Self> {
-        let from = image.dtype(asset.band);
-        let stated = asset.nodata.or_else(|| image.nodata(asset.band)).filter(|n| n.fits(from));
-        if method == MosaicMethod::Count {
+    fn new(run: &BandRun<'_>, patch: &PatchIndex, asset: &Asset, image: &dyn cube_backend::Image) -> Result<Self> {
+        let (band, spec, name) = (run.band, &run.layout.spec, &image.source().name);
+        let file = FileSays::of(image, asset.band);
+        let from = file.dtype;
+        let stated = file.nodata(asset);
+        if let (Some(own), Some(other), true) = (file.nodata, asset.nodata, file.contradicts_nodata(asset)) {
+            run.context.warn_once(format!("nodata {}", band.name), || {
+                format!("`{name}` states nodata {own} for `{}`, its item {other}: the files' own is taken wherever they differ", band.name)
+            });
+        }
+        if spec.mosaic.method == MosaicMethod::Count {
             // What is counted is whether a pixel is valid, whatever its type and scale.
             return Ok(Self { nodata: stated, warp_dtype: from, warp_nodata: None, change: None });
         }
         let nodata = stated.or(band.nodata.filter(|n| n.fits(from)));
-        let stated = image.scaling(asset.band);
-        let scale = asset.scale.or(stated.map(|s| s.0)).unwrap_or(1.0);
-        let offset = asset.offset.or(stated.map(|s| s.1)).unwrap_or(0.0);
+        let source = stated::scaling(asset, Some(&file));
+        if let (Some(a), Some(b), true) = (source, file.scaling, file.contradicts_scaling(asset)) {
+            run.context.warn_once(format!("scaling {}", band.name), || {
+                format!(
+                    "`{name}` states scale {} and offset {} for `{}`, its item {} and {}: the items' are taken wherever they differ",
+                    b.0, b.1, band.name, a.0, a.1
+                )
+            });
+        }
+        let declared = spec.bands.get(&band.name).map(|b| (b.scale, b.offset)).unwrap_or_default();
+        let (scale, offset) = stated::of_pixels(source, declared, band.values);
+        if let Some(s) = source.filter(|s| band.values == Values::Scaled && !stated::alike(*s, (scale, offset))) {
+            run.context.warn_once(format!("declared {}", band.name), || {
+                format!(
+                    "{} states scale {} and offset {} for `{}`, the spec {scale} and {offset}: the spec's are taken wherever they differ",
+                    patch.id, s.0, s.1, band.name
+                )
+            });
+        }
         let (to_scale, to_offset) = (band.scale.unwrap_or(1.0), band.offset.unwrap_or(0.0));
         let same = scale == to_scale && offset == to_offset;
         let change = match band.values {

@@ -41,7 +41,7 @@ impl<'a> Candidates<'a> {
     fn of(item: &'a Item) -> Self {
         let nothing = Map::new();
         let properties = item.0.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
-        let reflectance_offset = sentinel2::reflectance_offset(item);
+        let reflectance = sentinel2::Reflectance::of(item);
         let with_href = item.assets().filter(|(_, asset)| asset.get("href").is_some_and(Value::is_string));
         let by_key = with_href.map(|(key, asset)| {
             let mut bands = bands::bands(asset, properties);
@@ -49,8 +49,8 @@ impl<'a> Candidates<'a> {
                 bands.push(bands::whole(asset, properties));
             }
             let count = bands.len();
-            for band in bands.iter_mut().filter(|_| reflectance_offset.is_some()) {
-                sentinel2::correct(band, key, asset, count, reflectance_offset.unwrap_or_default());
+            if let Some(reflectance) = &reflectance {
+                bands.iter_mut().for_each(|band| reflectance.correct(band, key, asset, count));
             }
             Candidate { key, asset, bands, grid: grid::grid(asset, properties) }
         });
@@ -114,6 +114,7 @@ impl Candidate<'_> {
             nodata: band.nodata,
             scale: band.scale,
             offset: band.offset,
+            presumed: band.presumed,
             unit: band.unit.clone(),
             title: band.title.clone().or_else(|| text("title")),
             media_type: text("type"),

@@ -14,6 +14,8 @@ pub(crate) struct Band {
     pub(crate) nodata: Option<Number>,
     pub(crate) scale: Option<f64>,
     pub(crate) offset: Option<f64>,
+    /// The offset is not stated, and follows from what is known of the product.
+    pub(crate) presumed: bool,
     pub(crate) unit: Option<String>,
     pub(crate) title: Option<String>,
     /// Pixel size in metres, where stated.
@@ -59,6 +61,7 @@ impl Band {
             nodata: inherited(&["nodata", "raster:nodata"], "nodata").and_then(number),
             scale: inherited(&["scale", "raster:scale"], "raster:scale").and_then(float),
             offset: inherited(&["offset", "raster:offset"], "raster:offset").and_then(float),
+            presumed: false,
             unit: text(inherited(&["unit"], "unit")).filter(|u| !u.is_empty()),
             title: text(own(&["description", "title"])),
             resolution: inherited(&["spatial_resolution", "raster:spatial_resolution"], "raster:spatial_resolution").and_then(float),

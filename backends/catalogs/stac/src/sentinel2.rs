@@ -2,8 +2,9 @@
 //!
 //! Since processing baseline 04.00 (25 January 2022) the digital numbers of levels 1C and 2A are 1000 larger, so that
 //! reflectance is `DN × 0.0001 − 0.1`; before, it was `DN × 0.0001`. Earth Search took the 1000 off again in the files of some
-//! items (`earthsearch:boa_offset_applied`) while the item may still state −0.1. What is declared is therefore not believed;
-//! the baseline and that property decide.
+//! items (`earthsearch:boa_offset_applied`) while the item may still state −0.1. What the public archives declare is therefore
+//! not believed: the baseline and that property decide. Collections of others state what they made of the pixels; for them the
+//! rule fills in only what nobody states.
 
 use serde_json::{Map, Value};
 
@@ -15,24 +16,45 @@ const OFFSET: f64 = -0.1;
 const REFLECTANCE: [&str; 13] =
     ["coastal", "blue", "green", "red", "rededge", "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "swir16", "swir22"];
 
-/// The offset of a Sentinel-2 item's reflectance; `None` for other items and where no baseline is known.
-pub(crate) fn reflectance_offset(item: &Item) -> Option<f64> {
-    if !is_sentinel2(item) {
-        return None;
-    }
-    let applied = ["earthsearch:boa_offset_applied", "sentinel:boa_offset_applied"].iter().any(|name| item.property(name).is_some_and(is_true));
-    // Collection 1 is never changed after processing.
-    if applied && item.collection() != "sentinel-2-c1-l2a" {
-        return Some(0.0);
-    }
-    baseline(item).map(|b| if b >= 4.0 { OFFSET } else { 0.0 })
+/// Earth Search's words for "the 1000 is off again".
+const APPLIED: [&str; 2] = ["earthsearch:boa_offset_applied", "sentinel:boa_offset_applied"];
+/// Collections of the public archives, whose files hold ESA's numbers and whose items may declare another offset.
+const ARCHIVES: [&str; 7] =
+    ["sentinel-2-l1c", "sentinel-2-l2a", "sentinel-2-c1-l2a", "sentinel-2-pre-c1-l2a", "sentinel-s2-l1c", "sentinel-s2-l2a", "sentinel-s2-l2a-cogs"];
+
+/// How the digital numbers of a Sentinel-2 item become reflectance.
+pub(crate) struct Reflectance {
+    offset: f64,
+    /// Whether it is known better than what the item declares.
+    overrules: bool,
 }
 
-/// Scale and offset of one band as they really are.
-pub(crate) fn correct(band: &mut Band, key: &str, asset: &Map<String, Value>, bands: usize, reflectance_offset: f64) {
-    if bands <= 1 && is_reflectance(band, key, asset) {
+impl Reflectance {
+    /// `None` for items of others, and where no baseline is known.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        if !is_sentinel2(item) {
+            return None;
+        }
+        let said = || APPLIED.iter().filter_map(|name| item.property(name));
+        let overrules = ARCHIVES.contains(&item.collection().to_ascii_lowercase().as_str()) || said().next().is_some();
+        // Collection 1 is never changed after processing.
+        let offset = if said().any(is_true) && item.collection() != "sentinel-2-c1-l2a" {
+            0.0
+        } else {
+            baseline(item).map(|b| if b >= 4.0 { OFFSET } else { 0.0 })?
+        };
+        Some(Self { offset, overrules })
+    }
+
+    /// Scale and offset of one band as they really are.
+    pub(crate) fn correct(&self, band: &mut Band, key: &str, asset: &Map<String, Value>, bands: usize) {
+        let kept = band.offset.is_some() && !self.overrules;
+        if bands > 1 || kept || !is_reflectance(band, key, asset) {
+            return;
+        }
+        band.presumed = band.offset.is_none();
         band.scale = band.scale.or(Some(SCALE));
-        band.offset = Some(reflectance_offset);
+        band.offset = Some(self.offset);
     }
 }
 
@@ -76,7 +98,8 @@ fn is_sentinel2(item: &Item) -> bool {
 }
 
 fn is_reflectance(band: &Band, key: &str, asset: &Map<String, Value>) -> bool {
-    if band.dtype == Some(cube_core::DType::UInt8) || has_role(asset, &["visual", "overview", "thumbnail", "metadata"]) {
+    // Neither pictures nor what is reflectance already hold digital numbers.
+    if band.dtype.is_some_and(|d| d == cube_core::DType::UInt8 || d.is_float()) || has_role(asset, &["visual", "overview", "thumbnail", "metadata"]) {
         return false;
     }
     let plain = key.to_ascii_lowercase();
@@ -166,6 +189,37 @@ mod tests {
         assert_eq!(scaling("sentinel-2-l2a", new(), "scl"), (Some(1.0), Some(0.0)));
         assert_eq!(scaling("sentinel-2-l2a", new(), "aot"), (Some(0.001), Some(0.0)));
         assert_eq!(scaling("sentinel-2-l2a", new(), "visual"), (None, None));
+    }
+
+    /// Scale, offset and whether they are presumed, of `red` in an item of baseline 05.00.
+    fn declared(collection: &str, properties: Value, raster: Value) -> (Option<f64>, Option<f64>, bool) {
+        let mut all = json!({"datetime": "2024-06-01T10:00:00Z", "constellation": "sentinel-2", "s2:processing_baseline": "05.00"});
+        all.as_object_mut().expect("an object").extend(properties.as_object().cloned().unwrap_or_default());
+        let assets = json!({"red": {"href": "r.tif", "raster:bands": [raster]}});
+        let item = json!({"id": "i", "collection": collection, "geometry": null, "properties": all, "assets": assets});
+        let item = Item::new(item, &Location::parse("/i.json").expect("a path"), None).expect("an item");
+        let asset = &assets::assets(&item, &["red".to_owned()])["red"];
+        (asset.scale, asset.offset, asset.presumed)
+    }
+
+    #[test]
+    fn a_collection_of_ones_own_is_believed() {
+        let (own, archive) = ("my-reflectance", "sentinel-2-l2a");
+        let zero = || json!({"data_type": "uint16", "scale": 0.0001, "offset": 0});
+        assert_eq!(declared(own, json!({}), zero()), (Some(0.0001), Some(0.0), false));
+        assert_eq!(declared(archive, json!({}), zero()), (Some(0.0001), Some(-0.1), false), "known to be untrue");
+        assert_eq!(declared(own, json!({"earthsearch:boa_offset_applied": false}), zero()).1, Some(-0.1), "an item of Earth Search, kept elsewhere");
+        assert_eq!(declared(own, json!({}), json!({"data_type": "uint16"})), (Some(0.0001), Some(-0.1), true), "nobody states anything");
+        assert_eq!(declared(own, json!({}), json!({"scale": 0.001})), (Some(0.001), Some(-0.1), true));
+    }
+
+    #[test]
+    fn floating_point_is_no_digital_number() {
+        for collection in ["my-reflectance", "sentinel-2-l2a"] {
+            let float = |raster| declared(collection, json!({}), raster);
+            assert_eq!(float(json!({"data_type": "float32", "scale": 1, "offset": 0})), (Some(1.0), Some(0.0), false));
+            assert_eq!(float(json!({"data_type": "float32"})), (None, None, false));
+        }
     }
 
     #[test]

@@ -230,7 +230,7 @@ def test_one_of_several_times_is_refused(cube, tmp_path):
     cube.run("index", tmp_path / "a.nc", "--out", tmp_path / "items.json")
     extent = [0.0, 40.0, 20.0, 50.0]
     grid = {"crs": "EPSG:4326", "resolution": 1.0, "extent": extent}
-    spec = write_spec(tmp_path / "cube.toml", spec_of(tmp_path / "items.json", grid, {"sst": {"asset": "data#sst.2"}}, time={"step": "P1D"}))
+    spec = write_spec(tmp_path / "cube.toml", spec_of(tmp_path / "items.json", grid, {"sst": {"asset": "data#sst.2"}}, collection="rasters", time={"step": "P1D"}))
     failed = cube.run("load", tmp_path / "cube", "--spec", spec, "--roi", box(tuple(extent)), "--toi", "2024-06", exit_code=None)
     assert failed.returncode in (1, 2)
     assert "is time 2 of 3 of its file" in failed.stderr and "cube virtualize" in failed.stderr, failed.stderr

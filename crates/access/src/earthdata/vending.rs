@@ -184,11 +184,13 @@ impl Inner {
             if let Some(error) = refusal::mendable(endpoint.as_str(), &answer.body, &self.hosts, self.user().as_deref()) {
                 return Err(error);
             }
-            if answer.status.is_success() {
+            // A page is what some endpoints show to a token that they refuse.
+            let is_page = answer.body.trim_ascii_start().starts_with(b"<");
+            if answer.status.is_success() && !is_page {
                 return Err(Error::new(Kind::Denied, endpoint.as_str(), "answers something that is no S3 key")
                     .with_hint("name an endpoint that gives keys: https://…/s3credentials; `cube auth providers` lists those of NASA"));
             }
-            let is_refusal = answer.status.is_redirection() || matches!(answer.status.as_u16(), 401 | 403);
+            let is_refusal = answer.status.is_redirection() || is_page || matches!(answer.status.as_u16(), 401 | 403);
             if !is_refusal {
                 return Err(answer.ok().err().unwrap_or_else(|| self.keys_refused(endpoint)));
             }

@@ -131,10 +131,12 @@ pub(super) fn query_of_texts(query: Value) -> Result<Value, Misread> {
             return Err(Misread::new(&query, message, "write \"eo:cloud_cover<10\", or {\"eo:cloud_cover\": {\"lt\": 10}}"));
         };
         let number = value.parse().ok().filter(|n: &f64| n.is_finite()).map(json_number);
+        let printed = number.as_ref().map(Value::to_string);
+        let is_number = printed.as_deref() == Some(value);
         let condition = match (operator, number) {
             // Services hold `192` as a number or as a text, which a text alone does not tell.
-            ("eq", Some(number)) if number.to_string() == value => json!({"in": [number, value]}),
-            ("neq", Some(number)) if number.to_string() == value => json!({"notIn": [number, value]}),
+            ("eq", Some(number)) if is_number => json!({"in": [number, value]}),
+            ("neq", Some(number)) if is_number => json!({"notIn": [number, value]}),
             ("eq" | "neq", _) | (_, None) => json!({operator: value}),
             (_, Some(number)) => json!({operator: number}),
         };
